@@ -1,0 +1,1 @@
+"""Runs AI models only where they are allowed to be, and proves it."""
