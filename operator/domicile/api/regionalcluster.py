@@ -1,0 +1,99 @@
+"""RegionalCluster: how to reach a member, who it is, and what it was found to have."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from domicile.api.base import UID, ApiModel, Condition, Kind, KindInfo, Name, PrinterColumn, cel, cel_rules, list_map
+
+
+class KubeconfigSecretRef(ApiModel):
+    """A key of a Secret in the operator's own namespace. Secrets of other namespaces cannot be named."""
+
+    name: Name
+    """Name of the Secret, in the operator's namespace."""
+    key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")] = "kubeconfig"
+    """Key of the Secret that holds the kubeconfig. Its current context is used."""
+
+
+class RegionalClusterSpec(ApiModel):
+    """How to reach the member, and who it must be."""
+
+    cluster_uid: Annotated[
+        UID,
+        Field(
+            alias="clusterUID",
+            json_schema_extra=cel_rules(
+                cel(
+                    "self == oldSelf",
+                    "clusterUID cannot be changed: a rebuilt cluster is another cluster, join it anew",
+                )
+            ),
+        ),
+    ]
+    """UID of the member's kube-system namespace. What answers with another UID is not this cluster, and gets nothing.
+    It cannot be changed."""
+    kubeconfig_secret_ref: KubeconfigSecretRef
+    """Where the kubeconfig is."""
+
+
+class Accelerator(ApiModel):
+    """Accelerators of one product, as GPU feature discovery labels the nodes."""
+
+    product: str
+    """Value of the nodes' label nvidia.com/gpu.product."""
+    memory: str = ""
+    """Memory of one accelerator, as a Kubernetes quantity, from the label nvidia.com/gpu.memory (MiB). Empty if unlabelled."""
+    nodes: int
+    """How many ready, schedulable nodes have it."""
+    allocatable: int
+    """How many accelerators those nodes can give out, in all."""
+
+
+class RegionalClusterStatus(ApiModel):
+    """What the hub found."""
+
+    observed_generation: int = 0
+    """The metadata.generation that the status is for."""
+    kubernetes_version: str = ""
+    """Version of the member's API server."""
+    kserve_version: str = ""
+    """Version of KServe there, Unknown if it is installed and does not say."""
+    accelerators: Annotated[tuple[Accelerator, ...], Field(json_schema_extra=list_map("product"))] = ()
+    """Accelerators of ready, schedulable nodes."""
+    accelerator_summary: Annotated[str, Field(max_length=4096)] = ""
+    """The accelerators in one line, for reading."""
+    conditions: Annotated[tuple[Condition, ...], Field(json_schema_extra=list_map("type"))] = ()
+    """Ready, Reachable, ServingAvailable."""
+
+
+class RegionalCluster(Kind):
+    """A member of the fleet: how to reach it, who it must be, and what it was found to have. Where it is, legally, is not
+    said here but by a ClusterAttestation."""
+
+    info: ClassVar[KindInfo] = KindInfo(
+        kind="RegionalCluster",
+        plural="regionalclusters",
+        singular="regionalcluster",
+        scope="Cluster",
+        short_names=("rcl",),
+        columns=(
+            PrinterColumn(
+                "Ready", "string", '.status.conditions[?(@.type=="Ready")].status', "Whether it can take models"
+            ),
+            PrinterColumn("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', "Why, in one word"),
+            PrinterColumn("Kubernetes", "string", ".status.kubernetesVersion", "Version of the API server"),
+            PrinterColumn("KServe", "string", ".status.kserveVersion", "Version of KServe"),
+            PrinterColumn("Accelerators", "string", ".status.acceleratorSummary", "How many of which product"),
+            PrinterColumn(
+                "Message", "string", '.status.conditions[?(@.type=="Ready")].message', "Why, for people", priority=1
+            ),
+            PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Since when the object exists"),
+        ),
+    )
+
+    kind: Literal["RegionalCluster"] = "RegionalCluster"
+    spec: RegionalClusterSpec
+    """How to reach the member, and who it must be."""
+    status: RegionalClusterStatus | None = None
+    """What the hub found."""

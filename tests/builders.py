@@ -1,0 +1,216 @@
+"""Builders of the kinds and values that tests speak of. A builder's defaults work; a test says only what matters to it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from domicile import placement, residency, serving
+from domicile.api import ClusterAttestation, RegionalCluster, ResidencyPolicy, SovereignModel
+from domicile.residency.facts import DIMENSIONS
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+YESTERDAY, TOMORROW = NOW - timedelta(days=1), NOW + timedelta(days=1)
+LONG_AGO, LONG_AHEAD = NOW - timedelta(days=365), NOW + timedelta(days=365)
+
+DIGEST = "sha256:" + "1d67" * 16
+IMAGE = f"registry.sg.example/serving/sklearn@{DIGEST}"
+ARTIFACT = f"registry.sg.example/models/fraud@{DIGEST}"
+
+_CAMEL = {"control_plane": "controlPlane", "key_store": "keyStore"}
+
+
+def uid(of: str) -> str:
+    """A UID that is always the same for the same name."""
+    digits = residency.digest_of(of).removeprefix("sha256:")
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"
+
+
+def member(name: str = "sg", *, at: str | None = None) -> residency.MemberId:
+    return residency.MemberId(name, uid(at or name))
+
+
+def model_ref(name: str = "fraud-scorer", namespace: str = "retail-banking") -> residency.ModelRef:
+    return residency.ModelRef(namespace, name, uid(f"{namespace}/{name}"))
+
+
+def model(
+    name: str = "fraud-scorer",
+    namespace: str = "retail-banking",
+    *,
+    data_classes: Sequence[str] = ("customer.pii",),
+    accelerators: Mapping[str, Any] | None = None,
+    replicas: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    status: Mapping[str, Any] | None = None,
+    **spec: Any,
+) -> SovereignModel:
+    resources = {"requests": {"cpu": "2", "memory": "4Gi"}, "accelerators": accelerators}
+    return SovereignModel.model_validate(
+        {
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                "uid": model_ref(name, namespace).uid,
+                **(metadata or {}),
+            },
+            "spec": {
+                "dataClasses": data_classes,
+                "modelFormat": {"name": "sklearn"},
+                "storageUri": f"oci://{ARTIFACT}",
+                "runtime": {"image": IMAGE},
+                "replicas": replicas or {},
+                "resources": resources,
+                **spec,
+            },
+            "status": status,
+        }
+    )
+
+
+def policy(
+    name: str = "sg-customer-data",
+    *,
+    everywhere: Sequence[str] = ("SG",),
+    data_classes: Sequence[str] = ("customer.pii",),
+    namespaces: Mapping[str, Any] | None = None,
+    **allow: Sequence[str],
+) -> ResidencyPolicy:
+    """Every dimension allows `everywhere`, but for those that are named."""
+    allowed = {_CAMEL.get(d, d): list(allow.get(d, everywhere)) for d in DIMENSIONS}
+    applies_to = {"namespaceSelector": namespaces or {}, "dataClasses": data_classes}
+    return ResidencyPolicy.model_validate(
+        {"metadata": {"name": name, "uid": uid(name)}, "spec": {"appliesTo": applies_to, "allow": allowed}}
+    )
+
+
+def attestation(
+    name: str = "sg-2026",
+    *,
+    of: str = "sg",
+    at: str | None = None,
+    everything: str | None = "SG",
+    since: datetime = LONG_AGO,
+    until: datetime = LONG_AHEAD,
+    **facts: str | None,
+) -> ClusterAttestation:
+    """Every fact says `everything`, but for those that are named; None leaves a fact out."""
+    said = {_CAMEL.get(d, d): {"jurisdiction": place} for d in DIMENSIONS if (place := facts.get(d, everything))}
+    return ClusterAttestation.model_validate(
+        {
+            "metadata": {"name": name, "uid": uid(name)},
+            "spec": {
+                "clusterRef": {"name": of, "uid": uid(at or of)},
+                "facts": said,
+                "evidence": {"reference": "contract 7.2"},
+                "validFrom": since,
+                "validUntil": until,
+            },
+        }
+    )
+
+
+def regional_cluster(name: str = "sg", **spec: Any) -> RegionalCluster:
+    return RegionalCluster.model_validate(
+        {
+            "metadata": {"name": name, "uid": uid(f"object/{name}")},
+            "spec": {"clusterUID": uid(name), "kubeconfigSecretRef": {"name": f"{name}-kubeconfig"}, **spec},
+        }
+    )
+
+
+def question(
+    *,
+    policies: Sequence[ResidencyPolicy] = (policy(),),
+    attestations: Sequence[ClusterAttestation] = (attestation(),),
+    members: Sequence[residency.MemberId] = (member(),),
+    data_classes: Sequence[str] = ("customer.pii",),
+    labels: Mapping[str, str] | None = None,
+    now: datetime = NOW,
+) -> residency.Question:
+    return residency.Question(
+        tuple(data_classes), labels or {}, tuple(policies), tuple(attestations), tuple(members), now
+    )
+
+
+def lawful(name: str = "sg", until: datetime = LONG_AHEAD) -> residency.Lawful:
+    return residency.Lawful(member(name), ("sg-customer-data",), ("sg-2026",), until)
+
+
+def grounds(**changed: Any) -> residency.Grounds:
+    usual: dict[str, Any] = {
+        "model": DIGEST,
+        "policies": (("sg-customer-data", DIGEST),),
+        "attestations": (("sg-2026", DIGEST),),
+        "artifacts": (IMAGE,),
+    }
+    return residency.Grounds(**{**usual, **changed})
+
+
+def node(
+    name: str = "gpu-0", product: str = "NVIDIA-L4", *, memory_mib: int | None = 23034, of: int = 1, granted: int = 0
+) -> placement.AcceleratorNode:
+    return placement.AcceleratorNode(name, product, memory_mib, of, granted)
+
+
+def view(name: str = "sg", *nodes: placement.AcceleratorNode, **changed: Any) -> placement.ClusterView:
+    usual: dict[str, Any] = {
+        "connection": placement.Connected("v1.36.3"),
+        "serving": placement.ServingAvailable("0.20.0"),
+        "accelerators": nodes,
+    }
+    return placement.ClusterView(member(name), **{**usual, **changed})
+
+
+def out_of_sight(reason: str = "Unreachable", message: str = "no answer for 30 s") -> placement.OutOfSight:
+    return placement.OutOfSight(reason, message, YESTERDAY)
+
+
+def seen_deployment(workload: serving.Workload, /, **changed: Any) -> serving.SeenDeployment:
+    """As many copies as asked for, all of this workload and available."""
+    copies = workload.inference_service["spec"]["predictor"]["minReplicas"]
+    usual: dict[str, Any] = {
+        "name": f"{workload.model.name}-predictor",
+        "generation": 2,
+        "observed_generation": 2,
+        "replicas": copies,
+        "updated": copies,
+        "available": copies,
+        "workload": workload.digest,
+    }
+    return serving.SeenDeployment(**{**usual, **changed})
+
+
+def seen_pod(workload: serving.Workload, /, **changed: Any) -> serving.SeenPod:
+    usual: dict[str, Any] = {
+        "name": f"{workload.model.name}-predictor-7c9d-x2k4p",
+        "node": "gpu-0",
+        "ready": True,
+        "created": YESTERDAY,
+        "workload": workload.digest,
+    }
+    return serving.SeenPod(**{**usual, **changed})
+
+
+def seen_object(manifest: serving.Manifest, *, deleting: bool = False, **more: Any) -> serving.SeenObject:
+    """A manifest as the member has it, with what its API server and controllers add."""
+    extra = {"deletionTimestamp": "2026-11-23T09:00:00Z"} if deleting else {}
+    meta = {**manifest["metadata"], "uid": uid(manifest["kind"]), "resourceVersion": "7", "generation": 1, **extra}
+    return serving.SeenObject(manifest["kind"], meta["name"], {**manifest, "metadata": meta, **more})
+
+
+READY: dict[str, Any] = {
+    "conditions": [{"type": "PredictorReady", "status": "True"}, {"type": "Ready", "status": "True"}],
+    "address": {"url": "http://fraud-scorer.retail-banking.svc.cluster.local"},
+    "modelStatus": {"transitionStatus": "UpToDate"},
+}
+
+
+def seen_workload(workload: serving.Workload, /, **changed: Any) -> serving.SeenWorkload:
+    """All of the workload is there, and serves."""
+    usual: dict[str, Any] = {
+        "inference_service": seen_object(workload.inference_service, status=READY),
+        "companions": {manifest["kind"]: seen_object(manifest) for manifest in workload.companions},
+        "deployments": (seen_deployment(workload),),
+        "pods": (seen_pod(workload),),
+    }
+    return serving.SeenWorkload(**{**usual, **changed})
