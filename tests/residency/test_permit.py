@@ -1,0 +1,85 @@
+"""A permit comes from the engine, binds what it was made from, and shows when it was made or changed elsewhere."""
+
+import copy
+import pickle
+from dataclasses import FrozenInstanceError, replace
+from datetime import timedelta
+
+import pytest
+
+from builders import DIGEST, LONG_AHEAD, grounds, lawful, member, model_ref
+from domicile import residency
+from domicile.residency.permit import Permit
+
+
+def a_permit() -> Permit:
+    return residency.permit(model_ref(), lawful(), grounds())
+
+
+def test_a_permit_is_of_the_model_and_the_member_that_were_judged_and_ends_with_the_verdict() -> None:
+    given = a_permit()
+    assert (given.model, given.member, given.until) == (model_ref(), member("sg"), LONG_AHEAD)
+
+
+CHANGED = {
+    "another model": {"model": model_ref("other")},
+    "the model of an earlier life": {"model": replace(model_ref(), uid=model_ref("other").uid)},
+    "another member": {"member": member("ph")},
+    "a rebuilt member": {"member": member("sg", at="sg-rebuilt")},
+    "a longer life": {"until": LONG_AHEAD + timedelta(days=1)},
+    "another spec": {"grounds": grounds(model=DIGEST.replace("1d67", "2d67"))},
+    "a policy less": {"grounds": grounds(policies=())},
+    "other facts": {"grounds": grounds(attestations=(("ph-2026", DIGEST),))},
+    "an image more": {"grounds": grounds(artifacts=("a", "b"))},
+    "a seal of its own": {"seal": DIGEST},
+}
+
+
+@pytest.mark.parametrize("changed", CHANGED.values(), ids=CHANGED.keys())
+def test_a_permit_cannot_be_changed(changed: dict[str, object]) -> None:
+    with pytest.raises(residency.ForgedPermit, match=r"retail-banking/.* was not made by the residency engine"):
+        replace(a_permit(), **changed)
+
+
+def test_a_permit_cannot_be_made_by_hand() -> None:
+    with pytest.raises(residency.ForgedPermit):
+        Permit(model_ref(), member(), grounds(), LONG_AHEAD, "")
+
+
+def test_a_permit_is_frozen_and_what_goes_round_that_is_found_by_verify() -> None:
+    given = a_permit()
+    with pytest.raises(FrozenInstanceError):
+        given.until = LONG_AHEAD  # type: ignore[misc]
+    given.verify()
+    object.__setattr__(given, "member", member("ph"))
+    with pytest.raises(residency.ForgedPermit):
+        given.verify()
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))], ids=["copy", "pickle"])
+def test_a_permit_that_was_carried_is_the_same(again: object) -> None:
+    carried = again(a_permit())  # type: ignore[operator]
+    carried.verify()
+    assert carried == a_permit()
+
+
+def test_the_digest_names_one_permit_and_no_other() -> None:
+    assert a_permit().digest == a_permit().digest
+    others = [
+        residency.permit(model_ref("other"), lawful(), grounds()),
+        residency.permit(model_ref(), lawful("de"), grounds()),
+        residency.permit(model_ref(), lawful(until=LONG_AHEAD + timedelta(seconds=1)), grounds()),
+        residency.permit(model_ref(), lawful(), grounds(artifacts=())),
+    ]
+    assert len({permit.digest for permit in (a_permit(), *others)}) == 5
+    assert a_permit().digest.startswith("sha256:")
+
+
+def test_names_that_run_together_are_told_apart() -> None:
+    one = residency.permit(model_ref("c", namespace="a-b"), lawful(), grounds())
+    two = residency.permit(residency.ModelRef("a", "b-c", one.model.uid), lawful(), grounds())
+    assert one.digest != two.digest
+
+
+def test_identities_read_as_people_write_them() -> None:
+    assert (str(member("sg")), str(model_ref())) == ("sg", "retail-banking/fraud-scorer")
