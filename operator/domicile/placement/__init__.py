@@ -1,0 +1,41 @@
+"""Placement, pure: from the lawful clusters to the chosen ones, or the reason why none is."""
+
+from domicile.placement.ability import Ability, Able, NotSeen, Unable, ability
+from domicile.placement.accelerators import MEMORY_LABEL, PRODUCT_LABEL, Selector
+from domicile.placement.choice import Candidate, Choice, Chosen, Hold, Keep, PassedOver, Place, choose
+from domicile.placement.need import Need, need
+from domicile.placement.view import (
+    AcceleratorNode,
+    ClusterView,
+    Connected,
+    OutOfSight,
+    ServingAvailable,
+    ServingMissing,
+)
+
+__all__ = [
+    "MEMORY_LABEL",
+    "PRODUCT_LABEL",
+    "Ability",
+    "Able",
+    "AcceleratorNode",
+    "Candidate",
+    "Choice",
+    "Chosen",
+    "ClusterView",
+    "Connected",
+    "Hold",
+    "Keep",
+    "Need",
+    "NotSeen",
+    "OutOfSight",
+    "PassedOver",
+    "Place",
+    "Selector",
+    "ServingAvailable",
+    "ServingMissing",
+    "Unable",
+    "ability",
+    "choose",
+    "need",
+]

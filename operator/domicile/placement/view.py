@@ -1,0 +1,70 @@
+"""What the hub sees of a member cluster, as values: the connection, the serving stack, the accelerators, the namespaces."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from domicile.residency.identity import MemberId
+
+
+@dataclass(frozen=True)
+class Connected:
+    """The member answers, is who it must be, and its watches are in step."""
+
+    kubernetes_version: str
+
+
+@dataclass(frozen=True)
+class OutOfSight:
+    """The hub cannot see the member. What runs there goes on; nothing new is given to it."""
+
+    reason: str
+    """One CamelCase word: Unreachable, CredentialsRejected, KubeconfigInvalid, IdentityMismatch, CertificateInvalid, Connecting."""
+    message: str
+    since: datetime
+    """The first failure in a row."""
+
+
+@dataclass(frozen=True)
+class ServingAvailable:
+    """KServe's InferenceService API is served there."""
+
+    version: str
+    """Version of KServe, Unknown where it does not say."""
+
+
+@dataclass(frozen=True)
+class ServingMissing:
+    """KServe's InferenceService API is not served there."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class AcceleratorNode:
+    """A ready, schedulable node with accelerators, as GPU feature discovery labels it."""
+
+    name: str
+    product: str
+    """Label nvidia.com/gpu.product."""
+    memory_mib: int | None
+    """Label nvidia.com/gpu.memory; None where the node does not say."""
+    allocatable: int
+    """Accelerators that the node can give out."""
+    granted: int
+    """Of those, what pods of models placed by Domicile have."""
+
+
+@dataclass(frozen=True)
+class ClusterView:
+    """One member at one moment."""
+
+    member: MemberId
+    connection: Connected | OutOfSight
+    serving: ServingAvailable | ServingMissing = ServingMissing("not looked for yet")
+    accelerators: tuple[AcceleratorNode, ...] = ()
+    """By node name."""
+    foreign_namespaces: frozenset[str] = frozenset()
+    """Namespaces there that Domicile does not own. It never takes one over."""
+    foreign_services: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    """By namespace: names of InferenceServices there that Domicile did not make."""

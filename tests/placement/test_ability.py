@@ -1,0 +1,217 @@
+"""Whether a cluster can run a model, and on which of its nodes."""
+
+from typing import Any
+
+import pytest
+
+from builders import member, model, node, out_of_sight, view
+from domicile import placement
+from domicile.placement import Able, NotSeen, ServingMissing, Unable
+from domicile.placement.need import gibibytes
+
+GI = 1024**3
+L4 = {"nvidia.com/gpu.product": "NVIDIA-L4"}
+
+
+def asked(accelerators: dict[str, Any] | None = None, replicas: dict[str, Any] | None = None) -> placement.Need:
+    return placement.need(model(accelerators=accelerators, replicas=replicas).spec)
+
+
+def ability(
+    need: placement.Need, cluster: placement.ClusterView, current: dict[str, str] | None = None
+) -> placement.Ability:
+    return placement.ability(need, "retail-banking", "fraud-scorer", cluster, current)
+
+
+NEEDS = {
+    "no accelerators": (asked(), placement.Need(1)),
+    "copies": (asked(replicas={"min": 3, "max": 9}), placement.Need(3)),
+    "a count": (asked({"count": 2}), placement.Need(1, 2)),
+    "memory in bytes": (asked({"count": 1, "minMemory": "40Gi"}), placement.Need(1, 1, 40 * GI)),
+    "memory, rounded up": (asked({"count": 1, "minMemory": "1.5"}), placement.Need(1, 1, 2)),
+    "products, in order": (asked({"count": 1, "products": ["b", "a"]}), placement.Need(1, 1, 0, ("a", "b"))),
+}
+
+
+@pytest.mark.parametrize(("found", "expected"), NEEDS.values(), ids=NEEDS.keys())
+def test_the_need_of_a_model(found: placement.Need, expected: placement.Need) -> None:
+    assert found == expected
+
+
+CHECKS: dict[str, tuple[placement.ClusterView, type[Unable] | type[NotSeen], str, str]] = {
+    "out of sight": (view(connection=out_of_sight()), NotSeen, "Unreachable", "no answer for 30 s"),
+    "out of sight comes before all else": (
+        view(connection=out_of_sight(), serving=ServingMissing("no CRD")), NotSeen, "Unreachable", "no answer",
+    ),
+    "no KServe": (view(serving=ServingMissing("no CRD")), Unable, "ServingUnavailable", "no CRD"),
+    "another's namespace": (
+        view(foreign_namespaces=frozenset({"retail-banking"})), Unable, "NamespaceNotOwned",
+        "namespace retail-banking is there and was not made by Domicile",
+    ),
+    "another's InferenceService": (
+        view(foreign_services={"retail-banking": frozenset({"fraud-scorer"})}), Unable, "NameTaken",
+        "an InferenceService retail-banking/fraud-scorer is there and was not made by Domicile",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("cluster", "kind", "reason", "message"), CHECKS.values(), ids=CHECKS.keys())
+def test_what_makes_a_cluster_unable(
+    cluster: placement.ClusterView, kind: type[Unable] | type[NotSeen], reason: str, message: str
+) -> None:
+    found = ability(asked(), cluster)
+    assert isinstance(found, kind)
+    assert (found.reason, message in found.message) == (reason, True)
+
+
+OTHERS = {
+    "another namespace": view(foreign_namespaces=frozenset({"kube-system"})),
+    "another name": view(foreign_services={"retail-banking": frozenset({"other"})}),
+    "the name in another namespace": view(foreign_services={"treasury": frozenset({"fraud-scorer"})}),
+    "no accelerators, and none needed": view(),
+}
+
+
+@pytest.mark.parametrize("cluster", OTHERS.values(), ids=OTHERS.keys())
+def test_what_does_not(cluster: placement.ClusterView) -> None:
+    assert ability(asked(), cluster) == Able(())
+
+
+A100, H100 = "NVIDIA-A100", "NVIDIA-H100"
+
+SELECTED: dict[str, tuple[placement.Need, tuple[placement.AcceleratorNode, ...], dict[str, str]]] = {
+    "the only product": (asked({"count": 1}), (node(),), L4),
+    "the least memory that is enough": (
+        asked({"count": 1, "minMemory": "30Gi"}),
+        (node("a", H100, memory_mib=81559), node("b", A100, memory_mib=40960), node("c")),
+        {"nvidia.com/gpu.product": A100},
+    ),
+    "the smallest where any will do": (asked({"count": 1}), (node("a", A100, memory_mib=40960), node("b")), L4),
+    "the first by name where memory is alike": (asked({"count": 1}), (node("a", "B"), node("b", "A")),
+        {"nvidia.com/gpu.product": "A"}),
+    "the next where the smallest is taken": (
+        asked({"count": 1}),
+        (node("a", of=2, granted=2), node("b", A100, memory_mib=40960)),
+        {"nvidia.com/gpu.product": A100},
+    ),
+    "the product that is named": (
+        asked({"count": 1, "products": [A100]}),
+        (node("a"), node("b", A100, memory_mib=40960)),
+        {"nvidia.com/gpu.product": A100},
+    ),
+    "memory that is just enough": (asked({"count": 1, "minMemory": "23034Mi"}), (node(),), L4),
+    "unknown memory will do where none is asked": (asked({"count": 1}), (node(memory_mib=None),), L4),
+    "copies on several nodes": (
+        asked({"count": 2}, {"min": 2}),
+        (node("a", of=3, granted=1), node("b", of=2)),
+        L4,
+    ),
+    "by memory too where nodes of the product differ": (
+        asked({"count": 1, "minMemory": "30Gi"}),
+        (node("a", A100, memory_mib=40960), node("b", A100, memory_mib=20480), node("c", A100, memory_mib=None)),
+        {"nvidia.com/gpu.product": A100, "nvidia.com/gpu.memory": "40960"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("need", "nodes", "selector"), SELECTED.values(), ids=SELECTED.keys())
+def test_which_nodes_are_chosen(
+    need: placement.Need, nodes: tuple[placement.AcceleratorNode, ...], selector: dict[str, str]
+) -> None:
+    assert ability(need, view("sg", *nodes)) == Able(tuple(sorted(selector.items())))
+    assert ability(need, view("sg", *reversed(nodes))) == Able(tuple(sorted(selector.items())))
+
+
+LACKING: dict[str, tuple[placement.Need, tuple[placement.AcceleratorNode, ...], str, str]] = {
+    "none": (asked({"count": 1}), (), "NoAccelerators", "needs 1 accelerator; no ready node has any"),
+    "not the product": (
+        asked({"count": 1, "products": ["B", A100]}), (node(of=2),), "NoAccelerators",
+        "needs 1 accelerator of product B or NVIDIA-A100; found 2x NVIDIA-L4 with 22.4Gi",
+    ),
+    "too small": (
+        asked({"count": 1, "minMemory": "40Gi"}), (node("a"), node("b")), "AcceleratorsTooSmall",
+        "needs 1 accelerator with at least 40Gi; found 2x NVIDIA-L4 with 22.4Gi",
+    ),
+    "too small by a hair": (
+        asked({"count": 1, "minMemory": "80Gi"}), (node("a", H100, memory_mib=81559),), "AcceleratorsTooSmall",
+        "needs 1 accelerator with at least 80Gi; found 1x NVIDIA-H100 with 79.6Gi",
+    ),
+    "memory that nobody vouches for": (
+        asked({"count": 1, "minMemory": "1Gi"}), (node(memory_mib=None),), "AcceleratorsTooSmall",
+        "needs 1 accelerator with at least 1Gi; found 1x NVIDIA-L4 with unknown memory",
+    ),
+    "enough in all, but on no node": (
+        asked({"count": 2}), (node("a"), node("b")), "AcceleratorsTooFew",
+        "needs 2 accelerators on one node; found 2x NVIDIA-L4 with 22.4Gi",
+    ),
+    "fewer than the copies need": (
+        asked({"count": 1}, {"min": 3}), (node(of=2),), "AcceleratorsTooFew",
+        "needs 3 times 1 accelerator; found 2x NVIDIA-L4 with 22.4Gi",
+    ),
+    "not in one product": (
+        asked({"count": 1}, {"min": 2}), (node("a"), node("b", A100, memory_mib=40960)), "AcceleratorsTooFew",
+        "needs 2 times 1 accelerator; found 1x NVIDIA-A100 with 40Gi, 1x NVIDIA-L4 with 22.4Gi",
+    ),
+    "all taken": (
+        asked({"count": 1}), (node(of=2, granted=2),), "AcceleratorsBusy",
+        "needs 1 accelerator; found 2x NVIDIA-L4 with 22.4Gi, and too few of them are free",
+    ),
+    "more taken than there are": (
+        asked({"count": 1}), (node(granted=3), node("b", granted=1)), "AcceleratorsBusy",
+        "needs 1 accelerator; found 2x NVIDIA-L4 with 22.4Gi, and too few of them are free",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("need", "nodes", "reason", "message"), LACKING.values(), ids=LACKING.keys())
+def test_what_is_lacking(
+    need: placement.Need, nodes: tuple[placement.AcceleratorNode, ...], reason: str, message: str
+) -> None:
+    assert ability(need, view("sg", *nodes)) == Unable(reason, message)
+
+
+A100_SELECTOR = {"nvidia.com/gpu.product": A100}
+BIG = node("big", A100, memory_mib=40960)
+
+RUNNING: dict[str, tuple[placement.Need, tuple[placement.AcceleratorNode, ...], dict[str, str], dict[str, str] | str]] = {
+    "its own pods do not make it busy": (asked({"count": 1}), (node(granted=1),), L4, L4),
+    "it stays on what it has where something smaller is free": (asked({"count": 1}), (node(), BIG), A100_SELECTOR, A100_SELECTOR),
+    "its nodes are gone": (asked({"count": 1}), (BIG,), L4, A100_SELECTOR),
+    "its nodes became too few": (asked({"count": 1}, {"min": 2}), (node(), node("b", A100, of=2)), L4, A100_SELECTOR),
+    "its need grew beyond its nodes": (asked({"count": 1, "minMemory": "40Gi"}), (node(), BIG), L4, A100_SELECTOR),
+    "its product is no longer wanted": (asked({"count": 1, "products": [A100]}), (node(), BIG), L4, A100_SELECTOR),
+    "a node of its product is now too small": (
+        asked({"count": 1, "minMemory": "40Gi"}), (BIG, node("b", A100)), A100_SELECTOR,
+        {**A100_SELECTOR, "nvidia.com/gpu.memory": "40960"},
+    ),
+    "a selector by memory is kept too": (
+        asked({"count": 1, "minMemory": "40Gi"}), (node("a", A100, memory_mib=40960, granted=1), node("b", A100)),
+        {**A100_SELECTOR, "nvidia.com/gpu.memory": "40960"}, {**A100_SELECTOR, "nvidia.com/gpu.memory": "40960"},
+    ),
+    "it needs accelerators now and had none": (asked({"count": 1}), (node(),), {}, L4),
+    "it needs none any more": (asked(), (node(),), L4, {}),
+    "nothing is left for it": (asked({"count": 1}), (), L4, "NoAccelerators"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("need", "nodes", "current", "expected"), RUNNING.values(), ids=RUNNING.keys())
+def test_a_model_that_runs_there_keeps_its_nodes_while_they_suit(
+    need: placement.Need,
+    nodes: tuple[placement.AcceleratorNode, ...],
+    current: dict[str, str],
+    expected: dict[str, str] | str,
+) -> None:
+    found = ability(need, view("sg", *nodes), current)
+    if isinstance(expected, str):
+        assert isinstance(found, Unable)
+        assert found.reason == expected
+    else:
+        assert found == Able(tuple(sorted(expected.items())))
+
+
+def test_sizes_are_never_rounded_up() -> None:
+    assert [gibibytes(size) for size in (0, GI, GI + GI // 2, 40 * GI - 1)] == ["0Gi", "1Gi", "1.5Gi", "39.9Gi"]
+
+
+def test_the_view_is_of_the_member_that_was_asked_about() -> None:
+    assert view("de").member == member("de")
