@@ -1,0 +1,41 @@
+"""Serving, pure: a model on a cluster as an InferenceService and its companions, and their health read back."""
+
+from domicile.serving.drift import differs, drift
+from domicile.serving.health import Failing, Health, Missing, Progressing, Serving, health
+from domicile.serving.kserve_models import load
+from domicile.serving.manifests import artifacts, workload
+from domicile.serving.seen import SeenDeployment, SeenObject, SeenPod, SeenWorkload
+from domicile.serving.workload import (
+    MANAGED_BY,
+    MANAGED_NAMESPACE,
+    MODEL_LABEL,
+    MODEL_UID,
+    WORKLOAD,
+    Manifest,
+    Workload,
+)
+
+__all__ = [
+    "MANAGED_BY",
+    "MANAGED_NAMESPACE",
+    "MODEL_LABEL",
+    "MODEL_UID",
+    "WORKLOAD",
+    "Failing",
+    "Health",
+    "Manifest",
+    "Missing",
+    "Progressing",
+    "SeenDeployment",
+    "SeenObject",
+    "SeenPod",
+    "SeenWorkload",
+    "Serving",
+    "Workload",
+    "artifacts",
+    "differs",
+    "drift",
+    "health",
+    "load",
+    "workload",
+]

@@ -1,0 +1,95 @@
+"""Where a live object differs from what we apply, in the fields that we apply; what others added to it is theirs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeGuard, cast
+
+from domicile.api.quantity import parse
+from domicile.serving.seen import SeenObject, SeenWorkload
+from domicile.serving.workload import Manifest, Workload
+
+_QUANTITIES = ("requests", "limits")
+_SHARED_LISTS = ("ports",)
+"""Lists that the API server merges by entry. All other lists in our manifests are atomic there: an entry too many is a
+change of ours (in a ServingRuntime, a container that no permit names), and the next apply takes it away."""
+
+
+def differs(desired: Workload, seen: SeenWorkload) -> tuple[str, ...]:
+    """What of the workload is missing on the member or drifted there, as kind or kind.path; empty if nothing is.
+
+    An object that is being deleted differs no more: a write would be lost with it. Once it is gone it is missing.
+    """
+    pairs = [(manifest, seen.companions.get(manifest["kind"])) for manifest in desired.companions]
+    pairs.append((desired.inference_service, seen.inference_service))
+    return tuple(found for manifest, live in pairs for found in _differs(manifest, live))
+
+
+def _differs(manifest: Manifest, live: SeenObject | None) -> Iterator[str]:
+    if live is None:
+        yield str(manifest["kind"])
+    elif not live.deleting:
+        yield from (f"{manifest['kind']}.{path}" for path in drift(manifest, live.manifest))
+
+
+def drift(desired: Manifest, live: Manifest) -> tuple[str, ...]:
+    """JSON paths of our fields that are missing or different in `live`, such as spec.containers[name=server].image."""
+    return tuple(_maps(desired, live, "", ""))
+
+
+def _differ(desired: Any, live: Any, path: str, field: str) -> Iterator[str]:
+    if isinstance(desired, Mapping) and isinstance(live, Mapping):
+        yield from _maps(cast("Manifest", desired), cast("Manifest", live), path, field)
+    elif _is_list(desired) and _is_list(live):
+        yield from _lists(desired, live, path, field)
+    elif desired != live or isinstance(desired, bool) != isinstance(live, bool):
+        yield path
+
+
+def _maps(desired: Manifest, live: Manifest, path: str, field: str) -> Iterator[str]:
+    for key, value in desired.items():
+        where = _join(path, key)
+        if key not in live:
+            yield where
+        elif field in _QUANTITIES:
+            yield from () if _same_quantity(value, live[key]) else (where,)
+        else:
+            yield from _differ(value, live[key], where, key)
+
+
+def _lists(desired: Sequence[Any], live: Sequence[Any], path: str, field: str) -> Iterator[str]:
+    ours, theirs = _by_name(desired), _by_name(live)
+    if ours is None or theirs is None:
+        if len(desired) != len(live):
+            yield path
+            return
+        for index, (value, found) in enumerate(zip(desired, live, strict=True)):
+            yield from _differ(value, found, f"{path}[{index}]", "")
+        return
+    for name, entry in ours.items():
+        where = f"{path}[name={name}]"
+        yield from _maps(entry, theirs[name], where, "") if name in theirs else (where,)
+    if field not in _SHARED_LISTS:
+        yield from (f"{path}[name={name}]" for name in theirs if name not in ours)
+
+
+def _by_name(entries: Sequence[Any]) -> dict[str, Manifest] | None:
+    """The entries by name, or None where some have none or two have the same."""
+    if not all(isinstance(entry, Mapping) and "name" in entry for entry in entries):
+        return None
+    named: dict[str, Manifest] = {str(entry["name"]): entry for entry in entries}
+    return named if len(named) == len(entries) else None
+
+
+def _same_quantity(desired: Any, live: Any) -> bool:
+    try:
+        return parse(str(desired)) == parse(str(live))
+    except ValueError:
+        return bool(desired == live)
+
+
+def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _join(path: str, key: str) -> str:
+    step = key if key.isidentifier() else f'["{key}"]'
+    return f"{path}.{step}" if path and key.isidentifier() else f"{path}{step}"

@@ -1,0 +1,167 @@
+"""From a model and the nodes it was given to the manifests that a member's API server is to have, in the spelling it keeps.
+
+How KServe 0.20 loads the model: `oci://` becomes the modelcar, a container of the model image whose files the server
+reads through a shared process namespace; `oci+native://` becomes a Kubernetes image volume (Kubernetes 1.33 or later for
+its subPath). Both mount the image's /models at /mnt/models, and both keep the reference as it is, digest and all. The
+member's ConfigMap inferenceservice-config may turn `oci://` into an image volume (storageInitializer.ociModelMode:
+native) or switch it off; `oci+native://` says its mode itself, though the webhook that reads it is registered only
+where the ConfigMap enables one mode or the other.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from domicile.api import SovereignModel, SovereignModelSpec
+from domicile.api.quantity import canonical
+from domicile.residency.canonical import digest_of
+from domicile.residency.identity import ModelRef
+from domicile.serving import kserve_models
+from domicile.serving.workload import (
+    MANAGED_BY,
+    MANAGED_NAMESPACE,
+    MODEL_LABEL,
+    MODEL_UID,
+    WORKLOAD,
+    Manifest,
+    Workload,
+)
+
+ACCELERATOR = "nvidia.com/gpu"
+CONTAINER = "kserve-container"
+"""The name by which KServe knows the server's container."""
+
+
+def workload(model: SovereignModel, node_selector: Mapping[str, str]) -> Workload:
+    """All manifests of the model on a member, on the nodes that the selector names."""
+    meta = model.metadata
+    namespace = _namespace(meta.namespace)
+    companions = (_service_account(model), _serving_runtime(model))
+    service = _inference_service(model, node_selector)
+    digest = digest_of([dict(manifest) for manifest in (namespace, *companions, _without_replicas(service))])
+    annotated = {**service["metadata"], "annotations": {**service["metadata"]["annotations"], WORKLOAD: digest}}
+    return Workload(
+        model=ModelRef(meta.namespace, meta.name, meta.uid),
+        namespace=namespace,
+        companions=companions,
+        inference_service={**service, "metadata": annotated},
+        artifacts=artifacts(model.spec),
+        digest=digest,
+    )
+
+
+def artifacts(spec: SovereignModelSpec) -> tuple[str, ...]:
+    """Every image and model artifact that the model would run or load, as registry/repository@digest."""
+    return tuple(sorted({spec.runtime.image, spec.storage_uri.split("://", 1)[1]}))
+
+
+def _namespace(name: str) -> Manifest:
+    # Pod Security `restricted` would refuse KServe's modelcar, which gets no securityContext but a user: it is warned of.
+    # The server's own container meets it.
+    pod_security = {"enforce": "baseline", "audit": "restricted", "warn": "restricted"}
+    labels = {f"pod-security.kubernetes.io/{mode}": level for mode, level in pod_security.items()}
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": dict((MANAGED_BY, MANAGED_NAMESPACE)) | labels},
+    }
+
+
+def _service_account(model: SovereignModel) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": _metadata(model),
+        "automountServiceAccountToken": False,
+    }
+
+
+def _serving_runtime(model: SovereignModel) -> Manifest:
+    runtime = model.spec.runtime
+    container = {
+        "name": CONTAINER,
+        "image": runtime.image,
+        "args": list(runtime.args),
+        "ports": [{"name": "http", "containerPort": runtime.port, "protocol": "TCP"}],
+        "readinessProbe": {
+            "httpGet": {"path": runtime.readiness_path, "port": runtime.port, "scheme": "HTTP"},
+            "periodSeconds": 1,
+            "timeoutSeconds": 5,
+            "successThreshold": 1,
+            "failureThreshold": 3,
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
+    return {
+        "apiVersion": "serving.kserve.io/v1alpha1",
+        "kind": "ServingRuntime",
+        "metadata": _metadata(model),
+        "spec": {
+            # Never chosen for another model by itself: only what names it gets it.
+            "supportedModelFormats": [{**_model_format(model.spec), "autoSelect": False}],
+            "protocolVersions": [runtime.protocol_version],
+            "multiModel": False,
+            "containers": [container],
+        },
+    }
+
+
+def _inference_service(model: SovereignModel, node_selector: Mapping[str, str]) -> Manifest:
+    spec, name = model.spec, model.metadata.name
+    most = spec.replicas.max or spec.replicas.min
+    server = kserve_models.model_spec(
+        model_format=_model_format(spec),
+        runtime=name,
+        protocol_version=spec.runtime.protocol_version,
+        storage_uri=spec.storage_uri,
+        resources=_resources(spec),
+    )
+    predictor = kserve_models.predictor_spec(
+        service_account_name=name,
+        automount_service_account_token=False,
+        min_replicas=spec.replicas.min,
+        max_replicas=most,
+        node_selector=dict(node_selector) or None,
+        # Not runAsNonRoot for the pod: KServe's modelcar-init runs as the model image's own user, which is often root.
+        security_context={"seccompProfile": {"type": "RuntimeDefault"}},
+        tolerations=_tolerations(spec),
+        model=server,
+    )
+    annotations = {
+        "serving.kserve.io/deploymentMode": "Standard",
+        "serving.kserve.io/autoscalerClass": "none" if most == spec.replicas.min else "hpa",
+    }
+    return kserve_models.inference_service({**_metadata(model), "annotations": annotations}, predictor)
+
+
+def _metadata(model: SovereignModel) -> dict[str, Any]:
+    meta = model.metadata
+    labels = dict((MANAGED_BY, (MODEL_LABEL, meta.name), (MODEL_UID, meta.uid)))
+    return {"name": meta.name, "namespace": meta.namespace, "labels": labels}
+
+
+def _model_format(spec: SovereignModelSpec) -> dict[str, str]:
+    return spec.model_format.wire()
+
+
+def _resources(spec: SovereignModelSpec) -> dict[str, dict[str, str]]:
+    wanted = {"cpu": canonical(spec.resources.requests.cpu), "memory": canonical(spec.resources.requests.memory)}
+    if spec.resources.accelerators is not None:
+        wanted[ACCELERATOR] = str(spec.resources.accelerators.count)
+    return {"requests": wanted, "limits": dict(wanted)}
+
+
+def _tolerations(spec: SovereignModelSpec) -> list[dict[str, str]] | None:
+    if spec.resources.accelerators is None:
+        return None
+    return [{"key": ACCELERATOR, "operator": "Exists", "effect": "NoSchedule"}]
+
+
+def _without_replicas(service: Manifest) -> dict[str, Any]:
+    """What the digest is of: KServe copies it to the pod template, so what is in it restarts pods, and scaling must not."""
+    predictor = {key: v for key, v in service["spec"]["predictor"].items() if key not in ("minReplicas", "maxReplicas")}
+    return {**service, "spec": {"predictor": predictor}}

@@ -1,0 +1,73 @@
+"""What was seen of one model on one member, as values. The fleet fills them from its watches; health is read from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SeenObject:
+    """An object as the member's API server has it."""
+
+    kind: str
+    name: str
+    manifest: Mapping[str, Any]
+
+    @property
+    def deleting(self) -> bool:
+        """Whether it is on its way out."""
+        return "deletionTimestamp" in self.manifest.get("metadata", {})
+
+
+@dataclass(frozen=True)
+class SeenPod:
+    """A pod of the model."""
+
+    name: str
+    node: str
+    ready: bool
+    created: datetime
+    waiting: tuple[tuple[str, str], ...] = ()
+    """Reason and message of each container that waits, such as ErrImagePull."""
+    unschedulable: str = ""
+    """The scheduler's message, where no node takes the pod."""
+    workload: str = ""
+    """Value of the annotation domicile.dev/workload, which KServe copies to the pods."""
+    deleting: bool = False
+    restarts: int = 0
+    """How often its containers were started again, in all: tells one that crashes from one that starts."""
+
+
+@dataclass(frozen=True)
+class SeenDeployment:
+    """A Deployment that KServe made for the model."""
+
+    name: str
+    generation: int
+    observed_generation: int
+    replicas: int
+    updated: int
+    available: int
+    workload: str = ""
+    """Value of the annotation domicile.dev/workload on its pod template."""
+    deadline_exceeded: str = ""
+    """Message of the condition Progressing where its reason is ProgressDeadlineExceeded."""
+
+
+@dataclass(frozen=True)
+class SeenWorkload:
+    """All that is on a member of one model. Empty: nothing of it is there."""
+
+    inference_service: SeenObject | None = None
+    companions: Mapping[str, SeenObject] = field(default_factory=dict[str, SeenObject])
+    """By kind: ServingRuntime, ServiceAccount."""
+    deployments: tuple[SeenDeployment, ...] = ()
+    pods: tuple[SeenPod, ...] = ()
+    others: tuple[str, ...] = ()
+    """Further things of the model that are still there, as kind/name: ReplicaSets, Services, HorizontalPodAutoscalers."""
+
+    @property
+    def absent(self) -> bool:
+        """Whether nothing of the model was seen."""
+        return not (self.inference_service or self.companions or self.deployments or self.pods or self.others)

@@ -1,0 +1,93 @@
+"""Where a member's objects differ from what is applied: our fields are ours, other fields are theirs."""
+
+from typing import Any
+
+import pytest
+
+from builders import IMAGE, model, seen_object, seen_workload
+from domicile import serving
+
+SERVER = {"name": "server", "image": "a"}
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
+    "the same": ({"a": {"b": 1}}, {"a": {"b": 1}}, ()),
+    "what others added": ({"a": {"b": 1}}, {"a": {"b": 1, "c": 2}, "status": {}}, ()),
+    "changed": ({"a": {"b": 1}}, {"a": {"b": 2}}, ("a.b",)),
+    "gone": ({"a": {"b": 1}}, {"a": {}}, ("a.b",)),
+    "a map that became text": ({"a": {"b": 1}}, {"a": "b"}, ("a",)),
+    "all that differs, in order": ({"a": 1, "b": 2, "c": 3}, {"b": 3, "c": 3}, ("a", "b")),
+    "true is not 1": ({"a": True}, {"a": 1}, ("a",)),
+    "names that are no identifiers": ({"a": {"x.io/y": "1"}}, {"a": {}}, ('a["x.io/y"]',)),
+    "such a name at the top": ({"x.io/y": "1"}, {}, ('["x.io/y"]',)),
+    "a quantity in other words": ({"requests": {"cpu": "1"}}, {"requests": {"cpu": "1000m"}}, ()),
+    "a quantity as a number": ({"limits": {"nvidia.com/gpu": "1"}}, {"limits": {"nvidia.com/gpu": 1}}, ()),
+    "another quantity": ({"limits": {"cpu": "1"}}, {"limits": {"cpu": "1001m"}}, ("limits.cpu",)),
+    "no quantity at all": ({"limits": {"cpu": "1"}}, {"limits": {"cpu": "much"}}, ("limits.cpu",)),
+    "no quantity, and the same": ({"limits": {"cpu": "1e3"}}, {"limits": {"cpu": "1e3"}}, ()),
+    "a quantity elsewhere is a text": ({"labels": {"a": "1"}}, {"labels": {"a": "1000m"}}, ("labels.a",)),
+    "lists of scalars": ({"args": ["a", "b"]}, {"args": ["a", "c"]}, ("args[1]",)),
+    "a longer list": ({"args": ["a"]}, {"args": ["a", "b"]}, ("args",)),
+    "a list by name, in another order": (
+        {"c": [SERVER, {"name": "b"}]}, {"c": [{"name": "b"}, {**SERVER, "env": []}]}, (),
+    ),
+    "an entry by name": ({"c": [SERVER]}, {"c": [{"name": "server", "image": "b"}]}, ("c[name=server].image",)),
+    "an entry that is gone": ({"c": [SERVER]}, {"c": []}, ("c[name=server]",)),
+    "an entry too many": ({"c": [SERVER]}, {"c": [SERVER, {"name": "miner"}]}, ("c[name=miner]",)),
+    "a port of another": ({"ports": [{"name": "http"}]}, {"ports": [{"name": "http"}, {"name": "x"}]}, ()),
+    "entries without a name go by place": (
+        {"t": [{"key": "a", "effect": "x"}]}, {"t": [{"key": "a", "effect": "y"}]}, ("t[0].effect",),
+    ),
+    "two entries of one name go by place": ({"c": [SERVER]}, {"c": [SERVER, SERVER]}, ("c",)),
+    "a list that became a map": ({"c": [SERVER]}, {"c": {}}, ("c",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("desired", "live", "paths"), CASES.values(), ids=CASES.keys())
+def test_drift(desired: dict[str, Any], live: dict[str, Any], paths: tuple[str, ...]) -> None:
+    assert serving.drift(desired, live) == paths
+
+
+WORKLOAD = serving.workload(model(accelerators={"count": 1}), {"nvidia.com/gpu.product": "NVIDIA-L4"})
+
+
+def changed(manifest: serving.Manifest, **spec: Any) -> serving.SeenObject:
+    return seen_object({**manifest, "spec": {**manifest["spec"], **spec}})
+
+
+def test_what_is_there_as_applied_differs_in_nothing() -> None:
+    assert serving.differs(WORKLOAD, seen_workload(WORKLOAD)) == ()
+
+
+def test_on_an_empty_member_all_differs() -> None:
+    assert serving.differs(WORKLOAD, serving.SeenWorkload()) == ("ServiceAccount", "ServingRuntime", "InferenceService")
+
+
+def test_a_changed_image_of_the_runtime_is_named() -> None:
+    runtime = WORKLOAD.companions[1]
+    (container,) = runtime["spec"]["containers"]
+    bad = changed(runtime, containers=[{**container, "image": IMAGE.replace("1d67", "bad0")}])
+    seen = seen_workload(WORKLOAD)
+    seen = seen_workload(WORKLOAD, companions={**seen.companions, "ServingRuntime": bad})
+    assert serving.differs(WORKLOAD, seen) == ("ServingRuntime.spec.containers[name=kserve-container].image",)
+
+
+def test_what_is_being_deleted_is_not_written_to() -> None:
+    seen = seen_workload(WORKLOAD, inference_service=seen_object(WORKLOAD.inference_service, deleting=True, spec={}))
+    assert serving.differs(WORKLOAD, seen) == ()
+
+
+def test_a_scaled_model_differs_though_its_digest_is_the_same() -> None:
+    more = serving.workload(
+        model(accelerators={"count": 1}, replicas={"min": 2}), {"nvidia.com/gpu.product": "NVIDIA-L4"}
+    )
+    assert more.digest == WORKLOAD.digest
+    assert set(serving.differs(more, seen_workload(WORKLOAD))) == {
+        "InferenceService.spec.predictor.minReplicas",
+        "InferenceService.spec.predictor.maxReplicas",
+    }
+
+
+def test_nothing_seen_is_absent_and_anything_seen_is_not() -> None:
+    assert serving.SeenWorkload().absent
+    assert not serving.SeenWorkload(others=("Service/fraud-scorer-predictor",)).absent
+    assert not seen_workload(WORKLOAD).absent

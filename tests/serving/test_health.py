@@ -1,0 +1,248 @@
+"""Whether a model serves: only if KServe, the Deployment and the pods all say so, of this very workload."""
+
+from typing import Any
+
+import pytest
+
+from builders import READY, model, seen_deployment, seen_object, seen_pod, seen_workload
+from domicile import serving
+from domicile.serving import Failing, Missing, Progressing, Serving
+
+ONE = serving.workload(model(), {})
+TWO = serving.workload(model(replicas={"min": 2}), {})
+SCALED = serving.workload(model(replicas={"min": 1, "max": 4}), {})
+OLD = "sha256:" + "0" * 64
+ADDRESS = "http://fraud-scorer.retail-banking.svc.cluster.local"
+
+
+def service(status: dict[str, Any] | None, **more: Any) -> serving.SeenObject:
+    return seen_object(ONE.inference_service, **({} if status is None else {"status": status}), **more)
+
+
+def condition(kind: str, status: str, reason: str = "") -> dict[str, Any]:
+    return {"conditions": [{"type": kind, "status": status, "reason": reason, "message": "pods x-7c9d-x2k4p"}]}
+
+
+SERVING = {
+    "one copy": (ONE, seen_workload(ONE)),
+    "two copies": (TWO, seen_workload(TWO)),
+    "a pod of an older workload on its way out": (
+        ONE, seen_workload(ONE, pods=(seen_pod(ONE), seen_pod(ONE, workload=OLD, waiting=(("CrashLoopBackOff", ""),)))),
+    ),
+    "a pod of its own on its way out": (
+        ONE, seen_workload(ONE, pods=(seen_pod(ONE), seen_pod(ONE, ready=False, deleting=True,
+                                                              waiting=(("CrashLoopBackOff", ""),)))),
+    ),
+    "restarted long ago, ready now": (ONE, seen_workload(ONE, pods=(seen_pod(ONE, restarts=9),))),
+    "scaled up by the autoscaler": (
+        SCALED, seen_workload(SCALED, deployments=(seen_deployment(SCALED, replicas=3, updated=3, available=3),)),
+    ),
+    "the autoscaler's new copy is starting": (
+        SCALED, seen_workload(SCALED, deployments=(seen_deployment(SCALED, replicas=3, updated=3, available=2),)),
+    ),
+    "the autoscaler's new copy finds no node": (
+        SCALED, seen_workload(
+            SCALED,
+            deployments=(seen_deployment(SCALED, replicas=2, updated=2, available=1),),
+            pods=(seen_pod(SCALED), seen_pod(SCALED, ready=False, unschedulable="0/1 nodes are available: 1 x.")),
+        ),
+    ),
+    "an old failure of the spec that is over": (
+        ONE, seen_workload(ONE, inference_service=service(
+            {**READY, "modelStatus": {"transitionStatus": "UpToDate", "lastFailureInfo": {"reason": "RuntimeDisabled"}}})),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("desired", "seen"), SERVING.values(), ids=SERVING.keys())
+def test_serving(desired: serving.Workload, seen: serving.SeenWorkload) -> None:
+    assert serving.health(desired, seen) == Serving(ADDRESS)
+
+
+PROGRESSING = {
+    "nothing yet but the InferenceService": serving.SeenWorkload(inference_service=service(None)),
+    "an older workload serves": seen_workload(
+        ONE, inference_service=seen_object(serving.workload(model(runtime={"image": model().spec.runtime.image,
+                                                                           "args": ["old"]}), {}).inference_service,
+                                           status=READY),
+    ),
+    "an InferenceService that somebody stripped": seen_workload(
+        ONE, inference_service=serving.SeenObject("InferenceService", "fraud-scorer", {"status": READY}),
+    ),
+    "Ready, and no Deployment": seen_workload(ONE, deployments=()),
+    "Ready, and the Deployment has an older template": seen_workload(
+        ONE, deployments=(seen_deployment(ONE, workload=OLD),)
+    ),
+    "Ready, and the Deployment is not looked at yet": seen_workload(
+        ONE, deployments=(seen_deployment(ONE, observed_generation=1),)
+    ),
+    "Ready, and an old pod is still counted": seen_workload(
+        ONE, deployments=(seen_deployment(ONE, replicas=2, updated=1, available=2),)
+    ),
+    "Ready, and none is available": seen_workload(ONE, deployments=(seen_deployment(ONE, available=0),)),
+    "Ready, and another Deployment is left over": seen_workload(
+        ONE, deployments=(seen_deployment(ONE), seen_deployment(ONE, name="old", workload=OLD))
+    ),
+    "all there, and not Ready": seen_workload(ONE, inference_service=service(condition("Ready", "False"))),
+    "all there, and Ready unknown": seen_workload(ONE, inference_service=service(condition("Ready", "Unknown"))),
+    "all there, and no word of Ready": seen_workload(ONE, inference_service=service({})),
+    "a container is being made": seen_workload(
+        ONE, deployments=(seen_deployment(ONE, available=0),),
+        pods=(seen_pod(ONE, ready=False, waiting=(("ContainerCreating", ""),)),),
+    ),
+    "a container that was restarted once": seen_workload(
+        ONE, deployments=(seen_deployment(ONE, available=0),), pods=(seen_pod(ONE, ready=False, restarts=1),)
+    ),
+    "the ServingRuntime is not in KServe's cache yet": seen_workload(
+        ONE, deployments=(), inference_service=service(
+            {"modelStatus": {"transitionStatus": "InvalidSpec", "lastFailureInfo": {"reason": "RuntimeNotRecognized"}}}),
+    ),
+    "too few pods, for a reason that passes": seen_workload(
+        ONE, deployments=(), inference_service=service(condition("PredictorReady", "False", "MinimumReplicasUnavailable")),
+    ),
+    "a condition that was false for a reason we know, and is true": seen_workload(
+        ONE, deployments=(), inference_service=service(condition("PredictorReady", "True", "FailedCreate")),
+    ),
+    "an older template missed its deadline": seen_workload(
+        ONE, deployments=(seen_deployment(ONE, observed_generation=1, deadline_exceeded="x"),)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seen", PROGRESSING.values(), ids=PROGRESSING.keys())
+def test_progressing_always_says_the_same(seen: serving.SeenWorkload) -> None:
+    assert serving.health(ONE, seen) == Progressing("Progressing", "waiting for the predictor to become ready")
+
+
+def test_a_fixed_number_of_copies_is_complete_only_with_all_of_them() -> None:
+    one_of_two = seen_workload(TWO, deployments=(seen_deployment(TWO, available=1),))
+    assert serving.health(TWO, one_of_two) == Progressing()
+    surplus = seen_workload(ONE, deployments=(seen_deployment(ONE, replicas=2, updated=2, available=1),))
+    assert serving.health(ONE, surplus) == Progressing()
+
+
+def test_missing() -> None:
+    assert serving.health(ONE, serving.SeenWorkload()) == Missing("NotFound", "the InferenceService is not there")
+    leaving = seen_workload(ONE, inference_service=service(READY, deleting=True))
+    assert serving.health(ONE, leaving) == Missing("BeingDeleted", "the InferenceService is being deleted there")
+
+
+def waiting(reason: str, message: str = "", **pod: Any) -> serving.SeenWorkload:
+    return seen_workload(ONE, pods=(seen_pod(ONE, ready=False, waiting=((reason, message),), **pod),))
+
+
+PULL = 'failed to pull and unpack image "r.sg/x@sha256:1d67": '
+NO_PULL = "r.sg/x@sha256:1d67 cannot be pulled: "
+CRASHES = "a container ends soon after its start, again and again: see its log on the member"
+UNTOLD = "see the pod's events on the member"
+
+FAILING: dict[str, tuple[serving.SeenWorkload, str, str]] = {
+    "no such digest": (waiting("ErrImagePull", PULL + "r.sg/x: not found"), "ImagePullBackOff", NO_PULL + "it is not in the registry"),
+    "the same, at a later try": (
+        waiting("ImagePullBackOff", 'Back-off pulling image "r.sg/x@sha256:1d67": ErrImagePull: ' + PULL + "not found"),
+        "ImagePullBackOff", NO_PULL + "it is not in the registry",
+    ),
+    "credentials": (waiting("ErrImagePull", PULL + "401 Unauthorized"), "ImagePullBackOff",
+                    NO_PULL + "the registry refuses the member's credentials"),
+    "a signature": (waiting("ErrImagePull", PULL + "image verifier bindir blocked pull: no signatures found"),
+                    "ImagePullBackOff", NO_PULL + "the node's image verifier refuses it"),
+    "a certificate": (waiting("ErrImagePull", PULL + "tls: failed to verify certificate: x509: unknown authority"),
+                      "ImagePullBackOff", NO_PULL + "the node does not trust the registry's certificate"),
+    "no answer": (waiting("ErrImagePull", PULL + "dial tcp 10.0.0.1:443: connect: connection refused"),
+                  "ImagePullBackOff", NO_PULL + "the registry does not answer"),
+    "a full disk": (waiting("ErrImagePull", PULL + "no space left on device"), "ImagePullBackOff",
+                    NO_PULL + "the node's disk is full"),
+    "something else": (waiting("ErrImagePull", "rpc error"), "ImagePullBackOff", f"an image cannot be pulled: {UNTOLD}"),
+    "a bad reference": (waiting("InvalidImageName", "x"), "InvalidImageName", "the reference of an image is not valid on the member"),
+    "runs as root": (
+        waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root (pod: x-7c9d)"),
+        "CreateContainerConfigError",
+        "a container cannot be started: the image runs as root or names its user by name: it needs a numeric USER other than 0",
+    ),
+    "no such command": (
+        waiting("RunContainerError", 'exec: "serve": executable file not found in $PATH'), "RunContainerError",
+        "a container cannot be started: its command is not in the image",
+    ),
+    "cannot be made": (waiting("CreateContainerError", "x"), "CreateContainerError", f"a container cannot be started: {UNTOLD}"),
+    "crashes": (waiting("CrashLoopBackOff", "back-off 10s restarting failed container=x pod=y"), "CrashLoopBackOff", CRASHES),
+    "crashes, back-off longer": (waiting("CrashLoopBackOff", "back-off 5m0s restarting failed"), "CrashLoopBackOff", CRASHES),
+    "crashes, and runs just now": (
+        seen_workload(ONE, pods=(seen_pod(ONE, ready=False, restarts=2),)), "CrashLoopBackOff", CRASHES,
+    ),
+    "no node": (
+        seen_workload(ONE, deployments=(seen_deployment(ONE, available=0),), pods=(seen_pod(
+            ONE, ready=False,
+            unschedulable="0/3 nodes are available: 2 node(s) didn't match Pod's node affinity/selector,"
+            " 1 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available: 1 No preemption victims found."),)),
+        "Unschedulable",
+        "no node takes the pod: Insufficient nvidia.com/gpu; node(s) didn't match Pod's node affinity/selector",
+    ),
+    "no node, in words unknown": (
+        seen_workload(ONE, deployments=(), pods=(seen_pod(ONE, ready=False, unschedulable="pod 7c9d is gated"),)),
+        "Unschedulable", f"no node takes the pod: {UNTOLD}",
+    ),
+    "the deadline": (
+        seen_workload(ONE, deployments=(seen_deployment(ONE, available=0, deadline_exceeded='ReplicaSet "x-7c9d"'),)),
+        "ProgressDeadlineExceeded", "the pods did not become ready within the deadline",
+    ),
+    "pods are refused": (
+        seen_workload(ONE, deployments=(), inference_service=service(condition("PredictorReady", "False", "FailedCreate"))),
+        "PodsRefused", "the member's API server refuses the pods: see the events of the ReplicaSet there",
+    ),
+    "KServe cannot": (
+        seen_workload(ONE, deployments=(), inference_service=service(condition("PredictorReady", "False", "ReconcileFailed"))),
+        "ReconcileFailed", "KServe cannot make the Deployment: see the InferenceService's status there",
+    ),
+    "a format that the runtime does not know": (
+        seen_workload(ONE, deployments=(), inference_service=service({"modelStatus": {
+            "transitionStatus": "InvalidSpec",
+            "lastFailureInfo": {"reason": "NoSupportingRuntime", "message": "Specified runtime does not support"}}})),
+        "NoSupportingRuntime", "Specified runtime does not support",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("seen", "reason", "message"), FAILING.values(), ids=FAILING.keys())
+def test_failing_says_why_in_words_that_stay(seen: serving.SeenWorkload, reason: str, message: str) -> None:
+    assert serving.health(ONE, seen) == Failing(reason, message)
+
+
+def test_of_several_faults_the_one_nearest_to_the_cause_is_told_whatever_the_order() -> None:
+    pods = (
+        seen_pod(ONE, ready=False, unschedulable="0/1 nodes are available: 1 Insufficient cpu."),
+        seen_pod(ONE, ready=False, waiting=(("PodInitializing", ""), ("ErrImagePull", PULL + "not found"))),
+        seen_pod(ONE, ready=False, restarts=5),
+    )
+    late = (seen_deployment(ONE, available=0, deadline_exceeded="x"),)
+    for ordered in (pods, pods[::-1]):
+        found = serving.health(ONE, seen_workload(ONE, deployments=late, pods=ordered))
+        assert found == Failing("ImagePullBackOff", NO_PULL + "it is not in the registry")
+
+
+def test_ready_says_nothing_while_a_pod_of_this_workload_crashes() -> None:
+    """As KServe does in a rolling update: the old pods keep the InferenceService Ready."""
+    seen = seen_workload(
+        ONE,
+        deployments=(seen_deployment(ONE, replicas=2, updated=1, available=1),),
+        pods=(
+            seen_pod(ONE, workload=OLD),
+            seen_pod(ONE, ready=False, waiting=(("CrashLoopBackOff", "back-off 20s"),)),
+        ),
+    )
+    assert isinstance(serving.health(ONE, seen), Failing)
+
+
+ENDPOINTS = {
+    "the address": (READY, ADDRESS),
+    "the URL where there is no address": (
+        {"conditions": READY["conditions"], "url": "http://fraud.example"}, "http://fraud.example",
+    ),
+    "the Service of the predictor where KServe says nothing": (
+        {"conditions": READY["conditions"]}, "http://fraud-scorer-predictor.retail-banking.svc.cluster.local",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "endpoint"), ENDPOINTS.values(), ids=ENDPOINTS.keys())
+def test_where_it_answers(status: dict[str, Any], endpoint: str) -> None:
+    assert serving.health(ONE, seen_workload(ONE, inference_service=service(status))) == Serving(endpoint)
