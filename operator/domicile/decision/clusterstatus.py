@@ -1,0 +1,74 @@
+"""The status of a RegionalCluster, from what the hub sees of the member."""
+
+from datetime import datetime
+from itertools import groupby
+
+from domicile.api import Accelerator, RegionalCluster, RegionalClusterStatus
+from domicile.decision.conditions import Claim, settled, summary
+from domicile.placement.view import AcceleratorNode, ClusterView, OutOfSight, ServingMissing
+
+_VOLATILE = frozenset({"Unreachable"})
+"""Reasons whose message differs from one attempt to the next. The first one stands, so that a dead member costs one write."""
+
+
+_SUMMARY_LIMIT = 4096
+"""What the field takes. Products are named by the member."""
+
+
+def cluster_status(cluster: RegionalCluster, view: ClusterView, now: datetime) -> RegionalClusterStatus:
+    """What to report of a member. While it is out of sight, what was last known of it stays."""
+    before = cluster.status or RegionalClusterStatus()
+    parts = _reachable(view), _serving(view)
+    claims = tuple(_steadied(claim, before) for claim in (summary(parts), *parts))
+    generation = cluster.metadata.generation
+    conditions = settled(claims, before.conditions, generation, now)
+    if isinstance(view.connection, OutOfSight):
+        return before.model_copy(update={"observed_generation": generation, "conditions": conditions})
+    inventory = _inventory(view.accelerators)
+    return RegionalClusterStatus(
+        observed_generation=generation,
+        kubernetes_version=view.connection.kubernetes_version,
+        kserve_version="" if isinstance(view.serving, ServingMissing) else view.serving.version,
+        accelerators=inventory,
+        accelerator_summary=", ".join(f"{each.allocatable}x {each.product}" for each in inventory)[:_SUMMARY_LIMIT],
+        conditions=conditions,
+    )
+
+
+def _reachable(view: ClusterView) -> Claim:
+    if isinstance(view.connection, OutOfSight):
+        status = "Unknown" if view.connection.reason == "Connecting" else "False"
+        return Claim("Reachable", status, view.connection.reason, view.connection.message)
+    return Claim("Reachable", "True", "Connected", "the member answers and is who it must be")
+
+
+def _serving(view: ClusterView) -> Claim:
+    if isinstance(view.connection, OutOfSight):
+        return Claim("ServingAvailable", "Unknown", "OutOfSight", "the member cannot be seen")
+    if isinstance(view.serving, ServingMissing):
+        return Claim("ServingAvailable", "False", "KServeMissing", view.serving.message)
+    return Claim("ServingAvailable", "True", "KServeFound", "InferenceServices are served")
+
+
+def _steadied(claim: Claim, before: RegionalClusterStatus) -> Claim:
+    for condition in before.conditions:
+        same = (condition.type, condition.status, condition.reason) == (claim.type, claim.status, claim.reason)
+        if same and claim.reason in _VOLATILE:
+            return Claim(claim.type, claim.status, claim.reason, condition.message)
+    return claim
+
+
+def _inventory(nodes: tuple[AcceleratorNode, ...]) -> tuple[Accelerator, ...]:
+    by_product = groupby(sorted(nodes, key=lambda node: node.product), key=lambda node: node.product)
+    return tuple(_accelerator(product, tuple(group)) for product, group in by_product)
+
+
+def _accelerator(product: str, nodes: tuple[AcceleratorNode, ...]) -> Accelerator:
+    known = [node.memory_mib for node in nodes if node.memory_mib is not None]
+    return Accelerator(
+        product=product,
+        # The least of them: what every node of the product has.
+        memory=f"{min(known)}Mi" if len(known) == len(nodes) else "",
+        nodes=len(nodes),
+        allocatable=sum(node.allocatable for node in nodes),
+    )

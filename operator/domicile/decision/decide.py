@@ -1,0 +1,261 @@
+"""The decision about one model: verdicts, then placement, then health, then what to do and what to say."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domicile import placement, residency, serving
+from domicile.api import Placement, ResidencyPolicy
+from domicile.api.sovereignmodel import FINALIZER
+from domicile.decision import report
+from domicile.decision.outlook import Outlook, Standing
+from domicile.decision.plan import Act, AddFinalizer, Place, Plan, ReleaseFinalizer, Wait, Withdraw
+from domicile.decision.snapshot import Refusal, Snapshot
+from domicile.placement import ClusterView, OutOfSight
+from domicile.residency import Covered, Judgement, Lawful, MemberId, Permit, Unlawful
+
+CONNECTING = "Connecting"
+"""Reason of OutOfSight while the first attempt to connect is under way."""
+CONNECTING_GRACE = timedelta(seconds=10)
+"""How long a decision waits for a member's first answer. Then it is out of sight like any other."""
+OUT_OF_SIGHT = "ClusterOutOfSight"
+UNREACHABLE = "Unreachable"
+ENDPOINT_LIMIT = 1024
+"""What the status takes. A longer address is a member's own doing, and must not stop the decision."""
+
+
+def decide(seen: Snapshot, now: datetime) -> Plan | Wait:
+    """What to do about one model, now. Pure: the same snapshot and moment give the same plan."""
+    if seen.model.metadata.deletion_timestamp is not None:
+        return _farewell(seen, now)
+    if seen.unknown:
+        return _hold(seen, now)
+    return _settle(seen, now)
+
+
+def _farewell(seen: Snapshot, now: datetime) -> Plan | Wait:
+    """The model is being deleted: withdraw it everywhere, and let it go when its absence is proved everywhere."""
+    left = seen.present()
+    if wait := _for_first_answer(seen, left, now):
+        return wait
+    standings = tuple(Standing(member, "Leaving", seen.recorded_permit(member)) for member in left)
+    status = report.farewell(seen, standings, now)
+    if left:
+        return Plan(_withdrawals(seen, left), status, None)
+    ours = FINALIZER in seen.model.metadata.finalizers
+    return Plan((ReleaseFinalizer(),) if ours else (), status, None)
+
+
+def _hold(seen: Snapshot, now: datetime) -> Plan:
+    """Not all that decides is known: nothing is placed, and what runs is left alone, but for what is unlawful whatever
+    the rest may say."""
+    judgement = _judge(seen, now)
+    unlawful = _unlawful_anyway(seen, judgement)
+    leaving = tuple(_on_record(seen, member, leaving=True) for member in seen.present() if member in unlawful)
+    staying = tuple(_on_record(seen, member) for member in seen.present() if member not in unlawful)
+    status = report.unknown(seen, judgement, staying, leaving, now)
+    return Plan(_withdrawals(seen, (s.member for s in leaving)), status, judgement.look_again)
+
+
+def _settle(seen: Snapshot, now: datetime) -> Plan | Wait:
+    judgement = _judge(seen, now)
+    lawful = {verdict.member: verdict for verdict in judgement.verdicts if isinstance(verdict, Lawful)}
+    if wait := _worth_waiting(seen, lawful, now):
+        return wait
+    candidates = _candidates(seen, lawful)
+    choice = placement.choose(seen.model.spec.placement.cluster_count, candidates, _staying(seen), seen.ref)
+    hosts = [_host(seen, chosen, lawful[chosen.member], judgement) for chosen in choice.chosen]
+    leaving, surplus = _others(seen, lawful, hosts)
+    able = sum(isinstance(candidate.ability, placement.Able) for candidate in candidates)
+    outlook = Outlook(judgement, choice, able, tuple(h.standing for h in hosts), leaving, surplus)
+    return Plan(_acts(seen, hosts, leaving), report.settled(seen, outlook, now), judgement.look_again)
+
+
+def _judge(seen: Snapshot, now: datetime) -> Judgement:
+    return residency.judge(
+        residency.Question(
+            data_classes=seen.model.spec.data_classes,
+            namespace_labels=seen.namespace_labels or {},
+            policies=seen.policies,
+            attestations=seen.attestations,
+            members=tuple(view.member for view in seen.members.values()),
+            now=now,
+        )
+    )
+
+
+def _unlawful_anyway(seen: Snapshot, judgement: Judgement) -> frozenset[MemberId]:
+    """Members that the readable rules deny. A further policy can only deny more; a further attestation could vouch for
+    what is unknown without it, and without the namespace's labels nobody knows which policies are meant."""
+    only_policies = all(name.startswith(f"{ResidencyPolicy.info.kind}/") for name in seen.unknown)
+    if not only_policies or not isinstance(judgement.coverage, Covered):
+        return frozenset()
+    return frozenset(verdict.member for verdict in judgement.verdicts if isinstance(verdict, Unlawful))
+
+
+def _worth_waiting(seen: Snapshot, lawful: Mapping[MemberId, Lawful], now: datetime) -> Wait | None:
+    """Wait for members that matter to this model; not for others, and not while something unlawful could be withdrawn."""
+    present = seen.present()
+    if any(member not in lawful and seen.in_sight(member) for member in present):
+        return None
+    wanting = sum(member in lawful for member in present) < seen.model.spec.placement.cluster_count
+    return _for_first_answer(seen, {*present, *lawful} if wanting else present, now)
+
+
+def _for_first_answer(seen: Snapshot, members: Iterable[MemberId], now: datetime) -> Wait | None:
+    for member in sorted(members):
+        view = seen.members.get(member.name)
+        until = _connecting_until(view) if view is not None and view.member == member else None
+        if until is not None and now < until:
+            return Wait(f"{member} is being connected to", until)
+    return None
+
+
+def _connecting_until(view: ClusterView) -> datetime | None:
+    if isinstance(view.connection, OutOfSight) and view.connection.reason == CONNECTING:
+        return view.connection.since + CONNECTING_GRACE
+    return None
+
+
+def _staying(seen: Snapshot) -> Mapping[MemberId, Mapping[str, str]]:
+    """Where the model runs, for the choice: what is on its way out holds no place there."""
+    rows = {member: seen.recorded_at(member) for member in seen.present()}
+    return {
+        member: selector
+        for member, selector in seen.current().items()
+        if (row := rows[member]) is None or row.state != "Leaving"
+    }
+
+
+def _candidates(seen: Snapshot, lawful: Mapping[MemberId, Lawful]) -> tuple[placement.Candidate, ...]:
+    meta, need = seen.model.metadata, placement.need(seen.model.spec)
+    current = seen.current()
+    found = {
+        member: placement.ability(need, meta.namespace, meta.name, seen.members[member.name], current.get(member))
+        for member in sorted(lawful)
+    }
+    return tuple(placement.Candidate(member, _in_steady_words(member, ability)) for member, ability in found.items())
+
+
+def _in_steady_words(member: MemberId, ability: placement.Ability) -> placement.Ability:
+    """The words of a connection's failure change with each attempt and each start of the operator; a model's must not."""
+    if isinstance(ability, placement.NotSeen):
+        return placement.NotSeen(OUT_OF_SIGHT, _out_of_sight(member, ability.reason))
+    return ability
+
+
+@dataclass(frozen=True)
+class _Host:
+    """A chosen cluster: how the model stands there, and what has to be written, if anything."""
+
+    standing: Standing
+    place: Place | None
+
+
+def _host(seen: Snapshot, chosen: placement.Chosen, verdict: Lawful, judgement: Judgement) -> _Host:
+    member, selector = chosen.member, dict(chosen.node_selector)
+    if isinstance(chosen, placement.Hold) and chosen.reason == OUT_OF_SIGHT:
+        row = seen.recorded_at(member)
+        endpoint = row.endpoint if row else ""
+        why = f"{chosen.message}; what runs there goes on"
+        permit = seen.recorded_permit(member)
+        return _Host(Standing(member, "OutOfSight", permit, selector, endpoint, OUT_OF_SIGHT, why), None)
+    workload = serving.workload(seen.model, selector)
+    there = seen.seen.get(member.name, serving.SeenWorkload())
+    health = serving.health(workload, there)
+    if isinstance(chosen, placement.Hold):
+        if isinstance(health, serving.Progressing | serving.Missing):
+            # Nothing is written there, so nothing will come of it.
+            health = serving.Failing(chosen.reason, chosen.message)
+        return _Host(_standing(member, seen.recorded_permit(member), selector, health), None)
+    permit = _permit(seen, verdict, judgement, workload.artifacts)
+    drifted = _drifted(workload, there)
+    if (refusal := seen.refusals.get(member.name)) and drifted:
+        health = _refused(member, refusal)
+    standing = _standing(member, permit.digest, selector, health)
+    return _Host(standing, Place(permit, workload) if drifted else None)
+
+
+def _permit(seen: Snapshot, verdict: Lawful, judgement: Judgement, artifacts: tuple[str, ...]) -> Permit:
+    covered = judgement.coverage
+    policies = covered.policies if isinstance(covered, Covered) else ()
+    grounds = residency.Grounds(
+        model=residency.digest_of(seen.model.spec),
+        policies=tuple((p.metadata.name, residency.digest_of(p.spec)) for p in policies),
+        attestations=tuple(
+            (a.metadata.name, residency.digest_of(a.spec))
+            for a in sorted(seen.attestations, key=lambda a: a.metadata.name)
+            if a.metadata.name in verdict.attestations
+        ),
+        artifacts=artifacts,
+    )
+    return residency.permit(seen.ref, verdict, grounds)
+
+
+def _refused(member: MemberId, refusal: Refusal) -> serving.Failing:
+    if refusal.reason == UNREACHABLE:
+        # "Refused" and "timed out" may alternate from one attempt to the next.
+        return serving.Failing(UNREACHABLE, f"{member} did not answer when it was written to; it is tried again")
+    return serving.Failing(refusal.reason, refusal.message)
+
+
+def _standing(member: MemberId, permit: str, selector: dict[str, str], health: serving.Health) -> Standing:
+    match health:
+        case serving.Serving(endpoint):
+            fitting = endpoint if len(endpoint) <= ENDPOINT_LIMIT else ""
+            return Standing(member, "Serving", permit, selector, fitting)
+        case serving.Failing(reason, message):
+            return Standing(member, "Failing", permit, selector, "", reason, message)
+        case _:
+            # One text for Progressing and Missing: between being decided and being seen there, nothing changes that is
+            # worth a write.
+            begun = serving.Progressing()
+            return Standing(member, "Starting", permit, selector, "", begun.reason, begun.message)
+
+
+def _drifted(workload: serving.Workload, there: serving.SeenWorkload) -> bool:
+    """Whether something of the workload is missing on the member or differs. What is on its way out there has to be gone
+    before it can be made anew."""
+    service = there.inference_service
+    return not (service is not None and service.deleting) and bool(serving.differs(workload, there))
+
+
+def _others(
+    seen: Snapshot, lawful: Mapping[MemberId, Lawful], hosts: list[_Host]
+) -> tuple[tuple[Standing, ...], tuple[Standing, ...]]:
+    """What is on members that were not chosen: leaving at once where it is unlawful, or where it is lawful and all
+    chosen ones serve; staying as it is until they do."""
+    # By UID: a chosen cluster that was joined under a second name is no other cluster.
+    chosen = {host.standing.member.uid for host in hosts}
+    all_serve = bool(hosts) and all(host.standing.state == "Serving" for host in hosts)
+    others = [member for member in seen.present() if member.uid not in chosen]
+    leaving = tuple(_on_record(seen, m, leaving=True) for m in others if m not in lawful or all_serve)
+    surplus = tuple(_on_record(seen, m) for m in others if m in lawful and not all_serve)
+    return leaving, surplus
+
+
+def _on_record(seen: Snapshot, member: MemberId, *, leaving: bool = False) -> Standing:
+    """How the model stood there when it was last reported."""
+    unrecorded = Placement(cluster=member.name, cluster_uid=member.uid, permit="", state="Starting")
+    row = seen.recorded_at(member) or unrecorded
+    return Standing(member, "Leaving" if leaving else row.state, row.permit, dict(row.node_selector), row.endpoint)
+
+
+def _acts(seen: Snapshot, hosts: list[_Host], leaving: tuple[Standing, ...]) -> tuple[Act, ...]:
+    places = tuple(host.place for host in hosts if host.place is not None)
+    guarded = FINALIZER in seen.model.metadata.finalizers
+    needed = bool(places or seen.present())
+    return (
+        *(() if guarded or not needed else (AddFinalizer(),)),
+        *_withdrawals(seen, (standing.member for standing in leaving)),
+        *places,
+    )
+
+
+def _withdrawals(seen: Snapshot, members: Iterable[MemberId]) -> tuple[Withdraw, ...]:
+    return tuple(Withdraw(member) for member in members if seen.in_sight(member))
+
+
+def _out_of_sight(member: MemberId, reason: str) -> str:
+    why = UNREACHABLE if reason == CONNECTING else reason
+    return f"{member} is out of sight ({why}): see RegionalCluster {member}"

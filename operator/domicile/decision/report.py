@@ -1,0 +1,234 @@
+"""The decision in words: conditions, counts, exclusions, and placements of a SovereignModel's status."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from domicile.api import ClusterCounts, Condition, Exclusion, Placement, SovereignModelStatus
+from domicile.decision.conditions import Claim, summary
+from domicile.decision.conditions import settled as settle_conditions
+from domicile.decision.outlook import Outlook, Standing
+from domicile.decision.snapshot import Snapshot
+from domicile.placement import PassedOver
+from domicile.residency import Judgement, Lawful, MemberId, Uncovered, Unlawful
+
+SHOWN_EXCLUSIONS = 20
+"""How many clusters the status lists with a reason."""
+_SHOWN_IN_MESSAGE = 3
+_PLACED_ON_LIMIT, _MESSAGE_LIMIT = 4096, 1024
+_OF_THE_DAY = frozenset({"AcceleratorsBusy", "ClusterOutOfSight", "NotNeeded"})
+"""Why a lawful cluster was passed over, today: other models and networks decide on it. Worth telling to a model that
+wants a cluster, and not worth a write to each one that has all it wants: for those it is NotNeeded throughout."""
+
+
+def settled(seen: Snapshot, outlook: Outlook, now: datetime) -> SovereignModelStatus:
+    """The status after a decision."""
+    parts = (_policy_compliant(seen, outlook), _placed(seen, outlook), _available(outlook))
+    exclusions = _exclusions(outlook)
+    standings = (*outlook.hosts, *outlook.surplus, *outlook.leaving)
+    return SovereignModelStatus(
+        observed_generation=seen.model.metadata.generation,
+        placed_on=_placed_on(standings),
+        placements=_rows(standings),
+        clusters=_counts(seen, outlook),
+        exclusions=exclusions[:SHOWN_EXCLUSIONS],
+        conditions=_conditions(seen, (summary(parts), *parts), now),
+    )
+
+
+def farewell(seen: Snapshot, left: tuple[Standing, ...], now: datetime) -> SovereignModelStatus:
+    """The status while the model is being deleted."""
+    hidden = [s.member for s in left if not seen.in_sight(s.member)]
+    if hidden:
+        message = "; ".join(_cannot_look(seen, member) for member in hidden)
+        ready = Claim("Ready", "False", "WaitingForCluster", message)
+    else:
+        names = ", ".join(s.member.name for s in left)
+        ready = Claim(
+            "Ready", "False", "Deleting", f"being withdrawn from {names}" if names else "withdrawn everywhere"
+        )
+    before = seen.model.status or SovereignModelStatus()
+    return before.model_copy(
+        update={
+            "observed_generation": seen.model.metadata.generation,
+            "placed_on": _placed_on(left),
+            "placements": _rows(left),
+            "conditions": _conditions(seen, (ready,), now),
+        }
+    )
+
+
+def unknown(
+    seen: Snapshot, judgement: Judgement, staying: tuple[Standing, ...], leaving: tuple[Standing, ...], now: datetime
+) -> SovereignModelStatus:
+    """The status while not all that decides is known. What was said of other things stands."""
+    message = f"cannot read {', '.join(seen.unknown)}: what it forbids is not known, so nothing is placed"
+    claim = _unlawful(seen, judgement, leaving) or Claim("PolicyCompliant", "Unknown", "PolicyUnreadable", message)
+    before = seen.model.status or SovereignModelStatus()
+    others = tuple(c for c in before.conditions if c.type not in ("Ready", claim.type))
+    return before.model_copy(
+        update={
+            "observed_generation": seen.model.metadata.generation,
+            "placed_on": _placed_on((*staying, *leaving)),
+            "placements": _rows((*staying, *leaving)),
+            "conditions": (*_conditions(seen, (summary((claim,)), claim), now), *others),
+        }
+    )
+
+
+def _conditions(seen: Snapshot, claims: Iterable[Claim], now: datetime) -> tuple[Condition, ...]:
+    before = seen.model.status.conditions if seen.model.status else ()
+    return settle_conditions(claims, before, seen.model.metadata.generation, now)
+
+
+def _policy_compliant(seen: Snapshot, outlook: Outlook) -> Claim:
+    verdicts = outlook.judgement.verdicts
+    lawful = [v for v in verdicts if isinstance(v, Lawful)]
+    if isinstance(outlook.judgement.coverage, Uncovered):
+        classes = ", ".join(outlook.judgement.coverage.data_classes)
+        message = f"no ResidencyPolicy covers data class {classes} in this namespace"
+        return Claim("PolicyCompliant", "False", "NoMatchingPolicy", message)
+    if claim := _unlawful(seen, outlook.judgement, outlook.leaving):
+        return claim
+    policies = ", ".join(p.metadata.name for p in outlook.judgement.coverage.policies)
+    strangers = "; ".join(_cannot_look(seen, s.member) for s in outlook.leaving if not _registered(seen, s.member))
+    if not lawful:
+        first = _listed((e.cluster, e.message) for e in _exclusions(outlook))
+        message = f"none of {_clusters(len(verdicts))} is lawful under {policies}{first}"
+        # First what somebody can do something about.
+        message = f"{strangers}; {message}" if strangers else message
+        return Claim("PolicyCompliant", "False", "NoLawfulCluster", message)
+    if strangers:
+        return Claim("PolicyCompliant", "Unknown", "ClusterNotRegistered", strangers)
+    message = f"{len(lawful)} of {_clusters(len(verdicts))} lawful under {policies}"
+    return Claim("PolicyCompliant", "True", "Lawful", message)
+
+
+def _unlawful(seen: Snapshot, judgement: Judgement, leaving: Iterable[Standing]) -> Claim | None:
+    """That the model is where it may not be, if it is."""
+    unlawful = {v.member: v.findings[0].message for v in judgement.verdicts if isinstance(v, Unlawful)}
+    found = [
+        f"being withdrawn from {s.member}{'' if seen.in_sight(s.member) else ' once it is in sight'}: {unlawful[s.member]}"
+        for s in leaving
+        if s.member in unlawful
+    ]
+    return Claim("PolicyCompliant", "False", "UnlawfulPlacement", "; ".join(found)) if found else None
+
+
+def _registered(seen: Snapshot, member: MemberId) -> bool:
+    view = seen.members.get(member.name)
+    return view is not None and view.member == member
+
+
+def _cannot_look(seen: Snapshot, member: MemberId) -> str:
+    """Why nobody knows what is left on a member, and what to do."""
+    if _registered(seen, member):
+        return f"waiting for {member}, which is out of sight: what is left there is not known until it can be looked at"
+    return (
+        f"waiting for {member} (UID {member.uid}), of which something may be left and which is no longer registered:"
+        f" join it again so that it can be looked at, or, if that cluster is no more, remove its entry from status.placements"
+    )
+
+
+def _placed(seen: Snapshot, outlook: Outlook) -> Claim:
+    wanted, choice = seen.model.spec.placement.cluster_count, outlook.choice
+    first = _listed((e.cluster, e.message) for e in _exclusions(outlook))
+    if not choice.chosen:
+        lawful = any(isinstance(v, Lawful) for v in outlook.judgement.verdicts)
+        reason = "NoAbleCluster" if lawful else "NoLawfulCluster"
+        if isinstance(outlook.judgement.coverage, Uncovered):
+            return Claim("Placed", "False", "NoMatchingPolicy", "no policy, no placement")
+        return Claim("Placed", "False", reason, f"no cluster is both lawful and able{first}")
+    names = ", ".join(chosen.member.name for chosen in choice.chosen)
+    if choice.shortfall:
+        message = f"on {names}: {len(choice.chosen)} of {wanted} clusters{first}"
+        return Claim("Placed", "False", "TooFewClusters", message)
+    return Claim("Placed", "True", "Placed", f"on {names}{first}")
+
+
+def _available(outlook: Outlook) -> Claim:
+    if not outlook.hosts:
+        leaving = ", ".join(s.member.name for s in outlook.leaving)
+        message = f"leaving {leaving}, and on no other cluster" if leaving else "the model is on no cluster"
+        return Claim("Available", "False", "NotPlaced", message)
+    for state in ("Failing", "Starting"):
+        for standing in outlook.hosts:
+            if standing.state == state:
+                return Claim("Available", "False", standing.reason, f"{standing.member}: {standing.message}")
+    hidden = [s for s in outlook.hosts if s.state == "OutOfSight"]
+    if hidden:
+        return Claim("Available", "Unknown", hidden[0].reason, hidden[0].message)
+    return Claim("Available", "True", "Serving", f"serving on {', '.join(s.member.name for s in outlook.hosts)}")
+
+
+def _exclusions(outlook: Outlook) -> tuple[Exclusion, ...]:
+    """Every cluster that was not chosen, unlawful ones first, each with its first reason."""
+    unlawful = [
+        Exclusion(
+            cluster=v.member.name, reason=v.findings[0].reason, message=_fit(v.findings[0].message, _MESSAGE_LIMIT)
+        )
+        for v in outlook.judgement.verdicts
+        if isinstance(v, Unlawful)
+    ]
+    passed_over = [
+        Exclusion(cluster=p.member.name, reason=p.reason, message=_fit(p.message, _MESSAGE_LIMIT))
+        for p in _passed_over(outlook)
+    ]
+    return (*unlawful, *passed_over)
+
+
+def _passed_over(outlook: Outlook) -> Iterable[PassedOver]:
+    names = ", ".join(chosen.member.name for chosen in outlook.choice.chosen)
+    for passed in outlook.choice.passed_over:
+        if passed.reason in _OF_THE_DAY and not outlook.choice.shortfall:
+            yield PassedOver(passed.member, "NotNeeded", f"the model has all the clusters it wants: {names}")
+        else:
+            yield passed
+
+
+def _counts(seen: Snapshot, outlook: Outlook) -> ClusterCounts:
+    """How the clusters fared. As long as the model stays where it is, how many could run it is told as of when it came."""
+    verdicts = outlook.judgement.verdicts
+    lawful = sum(isinstance(v, Lawful) for v in verdicts)
+    before = seen.model.status.clusters if seen.model.status else None
+    stays = {s.member for s in outlook.hosts} <= {MemberId(row.cluster, row.cluster_uid) for row in seen.recorded}
+    settled_there = stays and bool(outlook.hosts) and not outlook.choice.shortfall
+    if before and settled_there and (before.considered, before.lawful) == (len(verdicts), lawful):
+        return before
+    return ClusterCounts(considered=len(verdicts), lawful=lawful, able=outlook.able)
+
+
+def _rows(standings: Iterable[Standing]) -> tuple[Placement, ...]:
+    rows = [
+        Placement(
+            cluster=s.member.name,
+            cluster_uid=s.member.uid,
+            permit=s.permit,
+            state=s.state,
+            node_selector=dict(s.node_selector),
+            endpoint=s.endpoint,
+        )
+        for s in standings
+    ]
+    return tuple(sorted(rows, key=lambda row: row.cluster))
+
+
+def _placed_on(standings: Iterable[Standing]) -> str:
+    names = [f"{s.member}{' (leaving)' if s.state == 'Leaving' else ''}" for s in standings]
+    return _fit(", ".join(names), _PLACED_ON_LIMIT)
+
+
+def _clusters(count: int) -> str:
+    return f"{count} cluster" if count == 1 else f"{count} clusters"
+
+
+def _listed(reasons: Iterable[tuple[str, str]]) -> str:
+    listed = [f"{cluster}: {message}" for cluster, message in reasons]
+    if not listed:
+        return ""
+    more = len(listed) - _SHOWN_IN_MESSAGE
+    tail = f"; and {more} more" if more > 0 else ""
+    return f"; not {'; not '.join(listed[:_SHOWN_IN_MESSAGE])}{tail}"
+
+
+def _fit(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 3] + "..."
