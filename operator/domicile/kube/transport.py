@@ -1,0 +1,249 @@
+"""HTTP to one API server over aiohttp: sockets that notice a dead peer, time-outs, size limits, and errors by name."""
+
+import asyncio
+import json
+import socket
+import ssl
+from asyncio import sslproto
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from domicile.kube import errors
+from domicile.kube.api import Clock
+from domicile.kube.endpoint import Endpoint
+
+JSON_TYPE = "application/json"
+_TLS_BUFFER = 32 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long to wait, in seconds, and how much to read, in bytes."""
+
+    connect: float = 5.0
+    request: float = 15.0
+    """From the first byte sent to the last one read."""
+    silence: float = 120.0
+    """How long a watch may say nothing. The server sends a bookmark about every minute."""
+    answer: int = 32 * 1024 * 1024
+    connections: int = 64
+    """Of one client at a time; each watch holds one."""
+
+
+class Transport:
+    """Requests to one endpoint. It follows no redirect, takes no proxy from the environment and keeps no cookie."""
+
+    def __init__(
+        self, endpoint: Endpoint, limits: Limits, clock: Clock, resolver: AbstractResolver | None = None
+    ) -> None:
+        self.endpoint, self.limits = endpoint, limits
+        self._clock = clock
+        self._resolver = resolver
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        media_type: str = JSON_TYPE,
+        within: float | None = None,
+    ) -> Any:
+        """The JSON of the answer, None if it is empty."""
+        what = f"{method} {path}"
+        total = within or self.limits.request
+        limit = aiohttp.ClientTimeout(total=total, connect=self.limits.connect, sock_connect=self.limits.connect)
+        async with self._answer(method, path, query, body, media_type, limit) as response:
+            content = await self._content(response, what)
+            status = response.status
+        if status >= 300:
+            raise self._refusal(status, content, what)
+        return _strict(content, what, self.endpoint.server) if content.strip() else None
+
+    @asynccontextmanager
+    async def lines(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """The lines of an answer that goes on, entered once the server has said 200."""
+        what = f"WATCH {path}"
+        limit = aiohttp.ClientTimeout(
+            total=None,
+            connect=self.limits.connect,
+            sock_connect=self.limits.connect,
+            sock_read=self.limits.silence,
+        )
+        async with self._answer("GET", path, query, None, JSON_TYPE, limit) as response:
+            if response.status >= 300:
+                raise self._refusal(response.status, await self._content(response, what), what)
+            try:
+                yield self._split(response, what)
+            finally:
+                _abort(response)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+            await asyncio.sleep(0)  # Sockets of aborted connections are closed by the loop's next turn.
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: bytes | None,
+        media_type: str,
+        limit: aiohttp.ClientTimeout,
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        server, what = self.endpoint.server, f"{method} {path}"
+        authorization = await self.endpoint.authorization()
+        headers = {"Accept": JSON_TYPE}
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        if body is not None:
+            headers["Content-Type"] = media_type
+        url = URL(server + path, encoded=True)
+        try:
+            async with self._opened().request(
+                method,
+                url.update_query(query) if query else url,
+                data=body,
+                headers=headers,
+                timeout=limit,
+                allow_redirects=False,
+                server_hostname=self.endpoint.server_name,
+            ) as response:
+                yield response
+        except (ssl.SSLCertVerificationError, aiohttp.ClientConnectorCertificateError) as error:
+            raise errors.CertificateInvalid(
+                f"TLS does not vouch for {server}: {_certificate_problem(error)}"
+            ) from error
+        except (ssl.SSLError, aiohttp.ClientSSLError) as error:
+            self.endpoint.check_validity(self._clock())
+            raise errors.CertificateInvalid(f"no TLS connection to {server}: {error}") from error
+        except TimeoutError as error:
+            raise errors.Unreachable(server, what, _patience(limit, error)) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise errors.Unreachable(server, what, str(error) or type(error).__name__) from error
+
+    def _refusal(self, status: int, content: bytes, what: str) -> errors.ApiError:
+        if status == 401:
+            # To the server an expired client certificate is as good as none; its date tells the reader more.
+            self.endpoint.check_validity(self._clock())
+        return errors.from_status(status, _lenient(content), f"{what} at {self.endpoint.server}")
+
+    async def _content(self, response: aiohttp.ClientResponse, what: str) -> bytes:
+        content = bytearray()
+        async for chunk in response.content.iter_any():
+            content += chunk
+            if len(content) > self.limits.answer:
+                raise errors.AnswerTooLarge(
+                    f"{what} at {self.endpoint.server} answers with more than {self.limits.answer} bytes"
+                )
+        return bytes(content)
+
+    async def _split(self, response: aiohttp.ClientResponse, what: str) -> AsyncIterator[bytes]:
+        pending = bytearray()
+        async for chunk in response.content.iter_any():
+            searched = len(pending)
+            pending += chunk
+            while (end := pending.find(b"\n", searched)) >= 0:
+                line = bytes(pending[:end])
+                del pending[: end + 1]
+                searched = 0
+                if line.strip():
+                    yield line
+            if len(pending) > self.limits.answer:
+                raise errors.AnswerTooLarge(
+                    f"{what} at {self.endpoint.server} has a line of more than {self.limits.answer} bytes"
+                )
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:  # Made late: a session belongs to the loop that is running.
+            _small_tls_buffers()
+            connector = aiohttp.TCPConnector(
+                ssl=self.endpoint.tls if self.endpoint.tls is not None else False,
+                limit=self.limits.connections,
+                ttl_dns_cache=10,
+                keepalive_timeout=30,
+                resolver=self._resolver,
+                socket_factory=_socket,
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                trust_env=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "domicile"},
+                raise_for_status=False,
+            )
+        return self._session
+
+
+def _abort(response: aiohttp.ClientResponse) -> None:
+    """Close the connection now: a polite end of TLS waits up to 30 s for a peer that hangs."""
+    connection = response.connection  # None once the answer has ended by itself.
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+
+
+def _small_tls_buffers() -> None:
+    """asyncio zeroes 256 KiB for each TLS connection of the process, and a member has ten: 3.5 MB a member instead of 0.9.
+
+    A TLS record is 16 KiB at most, so 32 do for any stream. There is no public setting; without the attribute it is as before.
+    """
+    if getattr(sslproto.SSLProtocol, "max_size", 0) > _TLS_BUFFER:
+        sslproto.SSLProtocol.max_size = _TLS_BUFFER
+
+
+def _socket(address: Any) -> socket.socket:
+    """A socket that finds a vanished peer by itself within about 20 s, where the system can."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # macOS lacks some of these.
+    for option, value in (
+        ("TCP_KEEPIDLE", 10),
+        ("TCP_KEEPINTVL", 4),
+        ("TCP_KEEPCNT", 3),
+        ("TCP_USER_TIMEOUT", 20_000),
+    ):
+        if hasattr(socket, option):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    return made
+
+
+def _strict(content: bytes, what: str, server: str) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        beginning = content[:80].decode("utf-8", "replace")
+        raise errors.MalformedAnswer(f"{what} at {server} answers with no JSON but {beginning!r}") from error
+
+
+def _lenient(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return content[:500].decode("utf-8", "replace")
+
+
+def _certificate_problem(error: BaseException) -> str:
+    inner: object = getattr(error, "certificate_error", error)
+    message = getattr(inner, "verify_message", "") or str(inner)
+    return f"{message}. Compare certificate-authority-data and server in the kubeconfig"
+
+
+def _patience(limit: aiohttp.ClientTimeout, error: TimeoutError) -> str:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return f"no connection within {limit.sock_connect:g} s"
+    seconds = limit.total or limit.sock_read
+    return f"no answer within {seconds:g} s" if seconds else "no answer"

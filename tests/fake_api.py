@@ -1,0 +1,201 @@
+"""A fake kube.Api in memory, for what has to be seen without a cluster. tests/fleet asks real API servers the same."""
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import builders
+from domicile import kube
+from domicile.fleet import kinds
+from domicile.kube import errors
+from domicile.placement import Connected, OutOfSight
+from domicile.residency import MemberId
+
+Where = tuple[kube.Resource, str, str]
+
+
+class FakeApi:
+    """Objects by kind, namespace and name. Records every write; `before` is called with each request's verb and path."""
+
+    server = "https://sg.example"
+
+    def __init__(self, member: MemberId | None = None) -> None:
+        self.objects: dict[Where, dict[str, Any]] = {}
+        self.writes: list[str] = []
+        self.deletes: list[tuple[str, str | None, str]] = []
+        self.before: Callable[[str, str], None] = lambda verb, path: None
+        self.watchers: dict[kube.Resource, list[asyncio.Queue[kube.WatchEvent]]] = {}
+        self.closed = False
+        self.served: set[kube.Resource] | None = None
+        """Kinds that are served; None for all."""
+        self.put(kube.NAMESPACES, {"metadata": {"name": "kube-system", "uid": (member or builders.member()).uid}})
+
+    def put(self, kind: kube.Resource, manifest: Mapping[str, Any], **metadata: Any) -> dict[str, Any]:
+        meta = {"uid": builders.uid(f"{kind}/{manifest['metadata']['name']}"), **manifest["metadata"], **metadata}
+        made = copy.deepcopy({**manifest, "metadata": meta})
+        where = (kind, meta.get("namespace", ""), meta["name"])
+        self._tell("MODIFIED" if where in self.objects else "ADDED", kind, made)
+        self.objects[where] = made
+        return made
+
+    def remove(self, kind: kube.Resource, name: str, namespace: str = "") -> None:
+        self._tell("DELETED", kind, self.objects.pop((kind, namespace, name)))
+
+    @property
+    def watching(self) -> int:
+        """How many watches are open."""
+        return sum(len(queues) for queues in self.watchers.values())
+
+    async def get(self, resource: kube.Resource, name: str, namespace: str | None = None, **_: Any) -> kube.Object:
+        self._asked("GET", resource.path(name, namespace))
+        await asyncio.sleep(0)
+        found = self.objects.get((resource, namespace or "", name))
+        if found is None or not self._serves(resource):
+            raise self._error(404, "NotFound")
+        return found
+
+    async def list(
+        self, resource: kube.Resource, namespace: str | None = None, *, label_selector: str | None = None, **_: Any
+    ) -> kube.Page:
+        self._asked("LIST", resource.collection(namespace))
+        if not self._serves(resource):
+            raise self._error(404, "NotFound")
+        found = [
+            manifest
+            for (kind, where, _name), manifest in self.objects.items()
+            if kind == resource and namespace in (None, where) and _selected(manifest, label_selector)
+        ]
+        return kube.Page(tuple(found), "1")
+
+    async def create(
+        self, resource: kube.Resource, manifest: kube.Object, namespace: str | None = None, *, field_manager: str
+    ) -> kube.Object:
+        name = manifest["metadata"]["name"]
+        self._asked("POST", resource.path(name, manifest["metadata"].get("namespace", namespace)))
+        if (resource, manifest["metadata"].get("namespace", ""), name) in self.objects:
+            raise self._error(409, "AlreadyExists")
+        self.writes.append(f"create {manifest['kind']}/{name}")
+        return self.put(resource, manifest)
+
+    async def apply(
+        self, resource: kube.Resource, manifest: kube.Object, *, field_manager: str, force: bool = False, **_: Any
+    ) -> kube.Object:
+        meta = manifest["metadata"]
+        self._asked("PATCH", resource.path(meta["name"], meta.get("namespace")))
+        live = self.objects.get((resource, meta.get("namespace", ""), meta["name"]))
+        if "uid" in meta and (live is None or live["metadata"]["uid"] != meta["uid"]):
+            raise self._error(409, "Conflict")
+        self.writes.append(f"apply {manifest['kind']}/{meta['name']}")
+        assert (field_manager, force) == ("domicile", True)
+        made = self.put(resource, manifest)
+        made["metadata"]["managedFields"] = [{"manager": field_manager, "operation": "Apply"}]
+        return made
+
+    async def delete(
+        self,
+        resource: kube.Resource,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        propagation: kube.Propagation = "Background",
+    ) -> None:
+        self._asked("DELETE", resource.path(name, namespace))
+        live = self.objects.get((resource, namespace or "", name))
+        if live is None:
+            raise self._error(404, "NotFound")
+        if uid is not None and live["metadata"]["uid"] != uid:
+            raise self._error(409, "Conflict")
+        self.deletes.append((f"{resource.plural}/{name}", uid, propagation))
+        if propagation == "Foreground":
+            live["metadata"]["deletionTimestamp"] = "2026-11-23T09:00:00Z"
+        else:
+            del self.objects[(resource, namespace or "", name)]
+
+    async def raw(self, method: str, path: str, **_: Any) -> Any:
+        self._asked(method, path)
+        if path == "/version":
+            return {"gitVersion": "v1.36.3"}
+        found = [kind.plural for kind in kinds.SERVING_KINDS if kind.root == path and self._serves(kind)]
+        if not found:
+            raise self._error(404, "NotFound")
+        return {"resources": [{"name": plural} for plural in found]}
+
+    async def apply_status(self, *_: Any, **__: Any) -> kube.Object:
+        raise NotImplementedError
+
+    async def patch(self, *_: Any, **__: Any) -> kube.Object:
+        raise NotImplementedError
+
+    async def patch_status(self, *_: Any, **__: Any) -> kube.Object:
+        raise NotImplementedError
+
+    async def json_patch(self, *_: Any, **__: Any) -> kube.Object:
+        raise NotImplementedError
+
+    async def pages(
+        self, resource: kube.Resource, namespace: str | None = None, *, label_selector: str | None = None, **_: Any
+    ) -> AsyncIterator[kube.Page]:
+        yield await self.list(resource, namespace, label_selector=label_selector)
+
+    @asynccontextmanager
+    async def watch(
+        self, resource: kube.Resource, namespace: str | None = None, *, label_selector: str | None = None, **_: Any
+    ) -> AsyncIterator[AsyncIterator[kube.WatchEvent]]:
+        self._asked("WATCH", resource.collection(namespace))
+        events: asyncio.Queue[kube.WatchEvent] = asyncio.Queue()
+
+        async def told() -> AsyncIterator[kube.WatchEvent]:
+            while True:
+                event = await events.get()
+                if _selected(event.object, label_selector):
+                    yield event
+
+        self.watchers.setdefault(resource, []).append(events)
+        try:
+            yield told()
+        finally:
+            self.watchers[resource].remove(events)
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def _tell(self, what: Any, kind: kube.Resource, manifest: dict[str, Any]) -> None:
+        told = {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": "2"}}
+        for queue in self.watchers.get(kind, []):
+            queue.put_nowait(kube.WatchEvent(what, told))
+
+    def _serves(self, resource: kube.Resource) -> bool:
+        return self.served is None or resource in self.served
+
+    def _asked(self, verb: str, path: str) -> None:
+        self.before(verb, path)
+
+    @staticmethod
+    def _error(status: int, reason: str) -> kube.ApiError:
+        return errors.from_status(status, {"reason": reason, "message": "fake"}, "fake")
+
+
+def _selected(manifest: kube.Object, selector: str | None) -> bool:
+    key, equals, value = (selector or "").partition("=")
+    labels = manifest["metadata"].get("labels", {})
+    return not key or (labels.get(key) == value if equals else key in labels)
+
+
+class FakeSite:
+    """What the gate needs of a member, over a FakeApi. Its cache holds what a test puts there, stale or not."""
+
+    def __init__(self, api: FakeApi, member: MemberId | None = None) -> None:
+        self.id = member or builders.member()
+        self.api: kube.Api | None = api
+        self.sight: Connected | OutOfSight = Connected("v1.36.3")
+        self.cache: dict[Where, kube.Object] = {}
+        self.distrusted = False
+
+    def cached(self, kind: kube.Resource, name: str, namespace: str) -> kube.Object | None:
+        return self.cache.get((kind, namespace, name))
+
+    def distrust(self) -> None:
+        self.distrusted = True

@@ -1,0 +1,261 @@
+"""What the client sends, what it refuses to do, and the name that each failure gets. The servers are fakes."""
+
+import asyncio
+import datetime
+import json
+import ssl
+from asyncio import sslproto
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from domicile import kube
+from domicile.kube import certificates
+from domicile.kube.endpoint import FixedToken, anonymous
+from domicile.localfleet import certs
+from fake_api_server import serving
+
+THING = kube.Resource("things.example", "v1", "things", namespaced=True)
+MANIFEST = {"apiVersion": "things.example/v1", "kind": "Thing", "metadata": {"name": "it", "namespace": "ns"}}
+
+
+class Recorded:
+    """What a fake server was asked."""
+
+    def __init__(self, answer: Callable[[web.Request], web.StreamResponse] | None = None) -> None:
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.bodies: list[Any] = []
+        self.headers: list[dict[str, str]] = []
+        self._answer = answer or (lambda _: web.json_response({"metadata": {}}))
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        content = await request.read()
+        self.requests.append((request.method, request.raw_path.partition("?")[0], dict(request.query)))
+        self.bodies.append(json.loads(content) if content else None)
+        self.headers.append(dict(request.headers))
+        return self._answer(request)
+
+
+@asynccontextmanager
+async def client_of(handler: Any, **limits: float) -> AsyncIterator[kube.KubeClient]:
+    async with serving(handler) as url:
+        endpoint = kube.Endpoint(server=url, tls=None, authorization=FixedToken("t0k3n"))
+        client = kube.KubeClient(endpoint, kube.Limits(**limits))  # pyright: ignore[reportArgumentType]
+        try:
+            yield client
+        finally:
+            await client.close()
+
+
+async def test_writes_are_strict_and_say_who_writes() -> None:
+    asked = Recorded()
+    async with client_of(asked) as client:
+        await client.create(THING, MANIFEST, field_manager="me")
+        await client.apply(THING, MANIFEST, field_manager="me", force=True)
+        await client.apply_status(THING, MANIFEST, field_manager="me")
+        await client.patch(THING, "it", {"a": 1}, "ns", field_manager="me")
+    strict = {"fieldManager": "me", "fieldValidation": "Strict"}
+    path = "/apis/things.example/v1/namespaces/ns/things"
+    assert asked.requests == [
+        ("POST", path, strict),
+        ("PATCH", f"{path}/it", {**strict, "force": "true"}),
+        ("PATCH", f"{path}/it/status", strict),
+        ("PATCH", f"{path}/it", strict),
+    ]
+    assert [headers["Content-Type"] for headers in asked.headers] == [
+        "application/json",
+        "application/apply-patch+yaml",
+        "application/apply-patch+yaml",
+        "application/merge-patch+json",
+    ]
+    assert {headers["Authorization"] for headers in asked.headers} == {"Bearer t0k3n"}
+
+
+async def test_a_delete_says_which_object_is_meant() -> None:
+    asked = Recorded()
+    async with client_of(asked) as client:
+        await client.delete(THING, "it", "ns", uid="u-1", propagation="Foreground")
+    assert asked.bodies[0]["preconditions"] == {"uid": "u-1"}
+    assert asked.bodies[0]["propagationPolicy"] == "Foreground"
+
+
+@pytest.mark.parametrize("name", ["../secrets/x", "a/b", "a?b", "a%2fb", "a b"])
+async def test_a_name_cannot_become_another_path(name: str) -> None:
+    asked = Recorded()
+    async with client_of(asked) as client:
+        await client.get(THING, name, "ns")
+    (_, path, query) = asked.requests[0]
+    assert path.startswith("/apis/things.example/v1/namespaces/ns/things/")
+    assert path.count("/") == 7
+    assert query == {}
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_a_name_that_is_a_step_of_a_path_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot be a name"):
+        THING.path(name, "ns")
+
+
+FAILURES = {
+    400: kube.Invalid,
+    401: kube.Unauthorized,
+    403: kube.Forbidden,
+    404: kube.NotFound,
+    409: kube.Conflict,
+    410: kube.Gone,
+    413: kube.TooLarge,
+    422: kube.Invalid,
+    429: kube.ApiError,
+    500: kube.ApiError,
+}
+
+
+@pytest.mark.parametrize(("status", "error"), FAILURES.items())
+async def test_each_refusal_has_a_name_and_says_what_where_and_why(status: int, error: type[kube.ApiError]) -> None:
+    body = {"kind": "Status", "code": status, "reason": "Planted", "message": "the planted reason", "details": {}}
+    async with client_of(Recorded(lambda _: web.json_response(body, status=status))) as client:
+        with pytest.raises(error) as raised:
+            await client.get(THING, "it", "ns")
+        assert type(raised.value) is error
+        for part in ("GET", "/namespaces/ns/things/it", client.server, "the planted reason"):
+            assert part in str(raised.value)
+
+
+async def test_an_answer_of_a_proxy_is_quoted() -> None:
+    async with client_of(Recorded(lambda _: web.Response(status=502, text="<html>bad gateway</html>"))) as client:
+        with pytest.raises(kube.ApiError, match="bad gateway"):
+            await client.get(THING, "it", "ns")
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    asked = Recorded(lambda _: web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"}))
+    async with client_of(asked) as client:
+        with pytest.raises(kube.ApiError, match="302"):
+            await client.get(THING, "it", "ns")
+        assert len(asked.requests) == 1
+
+
+async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    async with client_of(Recorded()) as client:
+        await client.get(THING, "it", "ns")
+
+
+async def test_an_answer_larger_than_the_limit_is_not_read_to_the_end() -> None:
+    async with client_of(Recorded(lambda _: web.Response(body=b" " * 5000)), answer=1000) as client:
+        with pytest.raises(kube.AnswerTooLarge, match="more than 1000 bytes"):
+            await client.get(THING, "it", "ns")
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'"text"', b"[" * 100_000])
+async def test_an_answer_that_is_no_object_is_malformed(body: bytes) -> None:
+    async with client_of(Recorded(lambda _: web.Response(body=body))) as client:
+        with pytest.raises(kube.MalformedAnswer):
+            await client.get(THING, "it", "ns")
+
+
+async def test_a_server_that_is_slow_to_answer_is_unreachable() -> None:
+    async def hangs(_: web.Request) -> web.Response:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    async with client_of(hangs, request=0.2) as client:
+        with pytest.raises(kube.Unreachable, match=r"no answer within 0\.2 s"):
+            await client.get(THING, "it", "ns")
+
+
+async def test_a_port_where_nobody_listens_is_unreachable() -> None:
+    client = kube.KubeClient(kube.Endpoint(server="http://127.0.0.1:1", tls=None, authorization=anonymous))
+    with pytest.raises(kube.Unreachable, match=r"127\.0\.0\.1:1 does not answer"):
+        await client.get(THING, "it", "ns")
+    await client.close()
+
+
+async def test_a_server_that_takes_the_connection_and_no_tls_is_unreachable(tmp_path: Path) -> None:
+    """As a stopped process does: the kernel still accepts."""
+    taken: list[asyncio.StreamWriter] = []
+    deaf = await asyncio.start_server(lambda _, writer: taken.append(writer), "127.0.0.1", 0)
+    port = deaf.sockets[0].getsockname()[1]
+    context = certificates.client_context(certs.Authority(tmp_path, "ca").certificate.read_bytes(), None, None)
+    endpoint = kube.Endpoint(server=f"https://127.0.0.1:{port}", tls=context, authorization=anonymous)
+    client = kube.KubeClient(endpoint, kube.Limits(connect=0.3))
+    with pytest.raises(kube.Unreachable, match=r"no connection within 0\.3 s"):
+        await client.get(THING, "it", "ns")
+    await client.close()
+    for writer in taken:
+        writer.close()
+    deaf.close()
+
+
+def server_tls(authority: certs.Authority, host: str = "127.0.0.1") -> ssl.SSLContext:
+    pair = authority.server("server", "server", [host])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    return context
+
+
+async def ask_over_tls(url: str, authority: certs.Authority, server_name: str | None = None) -> kube.Object:
+    context = certificates.client_context(authority.certificate.read_bytes(), None, None)
+    client = kube.KubeClient(kube.Endpoint(url, context, anonymous, server_name))
+    try:
+        return await client.get(THING, "it", "ns")
+    finally:
+        await client.close()
+
+
+async def test_a_server_of_another_authority_is_not_spoken_to(tmp_path: Path) -> None:
+    ours, theirs = certs.Authority(tmp_path / "ours", "ours"), certs.Authority(tmp_path / "theirs", "theirs")
+    asked = Recorded()
+    async with serving(asked, server_tls(theirs)) as url:
+        with pytest.raises(kube.CertificateInvalid, match="TLS does not vouch for"):
+            await ask_over_tls(url, ours)
+    assert not asked.requests
+
+
+async def test_a_certificate_for_another_name_is_not_accepted_unless_that_name_is_expected(tmp_path: Path) -> None:
+    authority = certs.Authority(tmp_path, "ca")
+    async with serving(Recorded(), server_tls(authority, "kubernetes.example")) as url:
+        with pytest.raises(kube.CertificateInvalid, match="certificate is not valid for '127"):
+            await ask_over_tls(url, authority)
+        assert await ask_over_tls(url, authority, "kubernetes.example")
+
+
+async def test_the_expired_certificate_of_a_server_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = certs.Authority(tmp_path, "ca")
+    monkeypatch.setattr(certs, "LIFETIME", datetime.timedelta(minutes=-1))
+    async with serving(Recorded(), server_tls(authority)) as url:
+        with pytest.raises(kube.CertificateInvalid, match="expired"):
+            await ask_over_tls(url, authority)
+
+
+async def test_a_refusal_for_an_expired_client_certificate_names_its_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the API server such a certificate is as good as none: it says 401 and no more."""
+    authority = certs.Authority(tmp_path, "ca")
+    monkeypatch.setattr(certs, "LIFETIME", datetime.timedelta(minutes=-1))
+    pair = authority.client("hub", "hub")
+    ended = certificates.validities(pair.certificate.read_bytes(), "client certificate")
+    async with serving(Recorded(lambda _: web.json_response({}, status=401))) as url:
+        client = kube.KubeClient(kube.Endpoint(url, None, anonymous, identity=ended))
+        with pytest.raises(kube.CertificateExpired, match=r"client certificate \(CN=hub\).*expired at 20"):
+            await client.get(THING, "it", "ns")
+        await client.close()
+
+
+async def test_an_endpoint_shows_no_credentials() -> None:
+    endpoint = kube.Endpoint("https://x", None, FixedToken("t0k3n"))
+    assert "t0k3n" not in repr(endpoint)
+
+
+async def test_a_connection_does_not_cost_a_quarter_of_a_megabyte(tmp_path: Path) -> None:
+    """A member has ten of them. asyncio has no public setting for it: this fails should a later Python rename it."""
+    authority = certs.Authority(tmp_path, "ca")
+    async with serving(Recorded(), server_tls(authority)) as url:
+        await ask_over_tls(url, authority)
+    assert sslproto.SSLProtocol.max_size <= 32 * 1024
