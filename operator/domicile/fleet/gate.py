@@ -1,0 +1,195 @@
+"""The gate: the one function that writes workloads to a member. It asks for a permit, and checks it again at the write."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from domicile import serving
+from domicile.fleet import checks, discovery, kinds
+from domicile.fleet.errors import (
+    BeingDeleted,
+    ForeignObject,
+    IdentityMismatch,
+    MemberOutOfSight,
+    NamespaceNotOwned,
+    NotLeading,
+)
+from domicile.fleet.member import is_managed
+from domicile.kube import NAMESPACES, Api, Conflict, NotFound, Object, Resource, shape
+from domicile.placement.view import Connected, OutOfSight
+from domicile.residency import MemberId, ModelRef, Permit
+from domicile.serving.workload import Workload
+
+
+class Site(Protocol):
+    """What the gate needs of a member."""
+
+    @property
+    def id(self) -> MemberId:
+        """Who it must be."""
+        ...
+
+    @property
+    def api(self) -> Api | None:
+        """The client, while there is one."""
+        ...
+
+    @property
+    def sight(self) -> Connected | OutOfSight:
+        """Whether it is in sight."""
+        ...
+
+    def cached(self, kind: Resource, name: str, namespace: str) -> Object | None:
+        """One object as last seen."""
+        ...
+
+    def distrust(self) -> None:
+        """Another cluster answered: look at who it is before anything else."""
+        ...
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The workload is on the member as the permit permits it."""
+
+    written: tuple[str, ...]
+    """What had to be written for that, as kind/name; empty if it was all there."""
+
+
+MayAct = Callable[[], bool]
+"""Whether this process still leads. A process that hung wakes up in the middle of an act."""
+
+
+def always() -> bool:
+    """For who has no lease."""
+    return True
+
+
+def leading(may_act: MayAct, site: Site) -> None:
+    """Raise NotLeading unless this process may act."""
+    if not may_act():
+        raise NotLeading(f"nothing more is written to {site.id}: another process may lead now")
+
+
+async def place(site: Site, permit: Permit, workload: Workload, now: datetime, may_act: MayAct = always) -> Applied:
+    """Make the member have the workload. Writes only what is missing or drifted; may be called again at any time.
+
+    Raises a GateError, with nothing written, where the permit does not cover it, the member is not in sight or not who
+    it must be, or something foreign is in the way; a kube.KubeError where the member fails, with what was written before
+    that left in place for the next call.
+    """
+    checks.covered(permit, site.id, workload, now)
+    api = await open_site(site)
+    still_valid = _deadline(site, permit, now, may_act)
+    manifests = (*workload.companions, workload.inference_service)
+    due = [manifest for manifest in manifests if not _in_step(site, manifest)]
+    if not due:
+        return Applied(())
+    written: list[str] = []
+    if await _ensure_namespace(api, site, workload.namespace, still_valid):
+        written.append(f"Namespace/{workload.model.namespace}")
+    for manifest in due:
+        if await _ensure(api, site, workload.model, manifest, still_valid):
+            written.append(f"{manifest['kind']}/{manifest['metadata']['name']}")
+    return Applied(tuple(written))
+
+
+async def open_site(site: Site) -> Api:
+    """The client of a member that is in sight and is who it must be, asked just now: an address may lead to another
+    cluster since the connection was made."""
+    api = site.api
+    if isinstance(site.sight, OutOfSight):
+        raise MemberOutOfSight(site.id, site.sight.reason, site.sight.message)
+    if api is None:
+        raise MemberOutOfSight(site.id, "Connecting", "it is being connected to anew")
+    try:
+        await discovery.confirm_identity(api, site.id)
+    except IdentityMismatch:
+        site.distrust()
+        raise
+    return api
+
+
+def _deadline(site: Site, permit: Permit, now: datetime, may_act: MayAct) -> Callable[[], None]:
+    """A check, for each write, that the permit still holds, and the lease: reading took time since `now`."""
+    begun = asyncio.get_running_loop().time()
+
+    def check() -> None:
+        leading(may_act, site)
+        checks.in_time(permit, now + timedelta(seconds=asyncio.get_running_loop().time() - begun))
+
+    return check
+
+
+def _in_step(site: Site, manifest: Object) -> bool:
+    """Whether the cache has it as it is wanted; among what has not drifted is the label with the model's UID."""
+    metadata = manifest["metadata"]
+    cached = site.cached(checks.resource_of(manifest), metadata["name"], metadata["namespace"])
+    return cached is not None and not _deleting(cached) and not serving.drift(manifest, cached)
+
+
+async def _ensure_namespace(api: Api, site: Site, manifest: Object, still_valid: Callable[[], None]) -> bool:
+    name: str = manifest["metadata"]["name"]
+    live = await _get(api, NAMESPACES, name)  # Not from the cache: it may have changed hands since.
+    if live is None:
+        still_valid()
+        try:
+            # Created and not applied: applying would take over one that somebody else makes at this moment.
+            await api.create(NAMESPACES, manifest, field_manager=kinds.FIELD_MANAGER)
+        except Conflict:
+            live = await api.get(NAMESPACES, name)
+        else:
+            return True
+    if not is_managed(live):
+        raise NamespaceNotOwned(
+            f"namespace {name} of {site.id} is there already and is not Domicile's. Give the model another namespace; or, if"
+            f" everything in it may belong to Domicile, label it there: kubectl label namespace {name} domicile.dev/managed=true"
+        )
+    if _deleting(live):
+        raise BeingDeleted(f"namespace {name} of {site.id} is being deleted; it is made anew once it is gone")
+    return False
+
+
+async def _ensure(api: Api, site: Site, model: ModelRef, manifest: Object, still_valid: Callable[[], None]) -> bool:
+    """Whether the manifest had to be written."""
+    kind = checks.resource_of(manifest)
+    name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+    # The cache may lag behind our own last write: before writing, look.
+    live = await _get(api, kind, name, namespace)
+    if live is None:
+        precondition = {}
+    else:
+        _accept(live, model, site, manifest["kind"])
+        if not serving.drift(manifest, live):
+            return False
+        # If it is deleted and made anew by somebody else meanwhile, the server refuses this.
+        precondition = {"uid": live["metadata"]["uid"]}
+    still_valid()
+    wanted = {**manifest, "metadata": {**manifest["metadata"], **precondition}}
+    await api.apply(kind, wanted, field_manager=kinds.FIELD_MANAGER, force=True)
+    return True
+
+
+def _accept(live: Object, model: ModelRef, site: Site, kind: str) -> None:
+    where = f"{kind} {model} of {site.id}"
+    if not kinds.may_write(live, model):
+        uid = shape.labels(live).get(kinds.MODEL_UID)
+        whose = f"belongs to another model of that name (UID {uid})" if uid else "was not made by Domicile"
+        raise ForeignObject(
+            f"{where} is there already and {whose}: it is left as it is. Remove it, or rename the model"
+        )
+    if _deleting(live):
+        raise BeingDeleted(f"{where} is being deleted; it is made anew once it is gone")
+
+
+async def _get(api: Api, kind: Resource, name: str, namespace: str | None = None) -> Object | None:
+    try:
+        return await api.get(kind, name, namespace)
+    except NotFound:
+        return None
+
+
+def _deleting(manifest: Object) -> bool:
+    return "deletionTimestamp" in shape.metadata(manifest)

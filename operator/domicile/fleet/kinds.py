@@ -1,0 +1,190 @@
+"""The kinds that Domicile writes and watches on a member, and how much of each it keeps in memory."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from domicile.kube import (
+    DEPLOYMENTS,
+    HORIZONTAL_POD_AUTOSCALERS,
+    NAMESPACES,
+    NODES,
+    PODS,
+    REPLICA_SETS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    Object,
+    Resource,
+    shape,
+)
+from domicile.residency import ModelRef
+from domicile.serving.workload import MODEL_LABEL, MODEL_UID, WORKLOAD
+
+FIELD_MANAGER: Final = "domicile"
+
+INFERENCE_SERVICES: Final = Resource("serving.kserve.io", "v1beta1", "inferenceservices", namespaced=True)
+SERVING_RUNTIMES: Final = Resource("serving.kserve.io", "v1alpha1", "servingruntimes", namespaced=True)
+
+KIND: Final[Mapping[Resource, str]] = {
+    NAMESPACES: "Namespace",
+    NODES: "Node",
+    PODS: "Pod",
+    SERVICES: "Service",
+    SERVICE_ACCOUNTS: "ServiceAccount",
+    DEPLOYMENTS: "Deployment",
+    REPLICA_SETS: "ReplicaSet",
+    HORIZONTAL_POD_AUTOSCALERS: "HorizontalPodAutoscaler",
+    INFERENCE_SERVICES: "InferenceService",
+    SERVING_RUNTIMES: "ServingRuntime",
+}
+WRITTEN: Final = (SERVICE_ACCOUNTS, SERVING_RUNTIMES, INFERENCE_SERVICES)
+"""What Domicile itself makes for a model, in the order in which it makes it."""
+COMPANIONS: Final = (SERVING_RUNTIMES, SERVICE_ACCOUNTS)
+"""What goes after the InferenceService, in that order."""
+MADE_BY_KSERVE: Final = (DEPLOYMENTS, REPLICA_SETS, PODS, SERVICES, HORIZONTAL_POD_AUTOSCALERS)
+"""KServe 0.20 (Standard mode) copies all labels of the InferenceService to these, pod templates included, so that the
+label of the model finds them."""
+SERVING_KINDS: Final = (INFERENCE_SERVICES, SERVING_RUNTIMES)
+OTHERS: Final = (REPLICA_SETS, SERVICES, HORIZONTAL_POD_AUTOSCALERS)
+
+_KEPT_OF_METADATA = (
+    "name",
+    "namespace",
+    "uid",
+    "labels",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "ownerReferences",
+)
+_KEPT_OF_CONTAINER = ("name", "resources", "restartPolicy")
+_ACCELERATOR = "nvidia.com/gpu"
+_APPLIED = "appliedByDomicile"
+_NODE_LABELS = ("nvidia.com/gpu.product", "nvidia.com/gpu.memory")
+
+
+def model_name_of(manifest: Object) -> tuple[str, str] | None:
+    """Namespace and name of the model that the object says it belongs to.
+
+    An InferenceService that Domicile applied and that lost its labels, as `whole_if_ours` keeps it, is that of the model
+    of its name: otherwise a label taken off would hide a running model.
+    """
+    metadata = shape.metadata(manifest)
+    name = shape.text(shape.labels(manifest).get(MODEL_LABEL))
+    if not name and manifest.get(_APPLIED) is True:
+        name = shape.text(metadata.get("name"))
+    return (shape.text(metadata.get("namespace")), name) if name else None
+
+
+def model_of(manifest: Object) -> ModelRef | None:
+    """The model that the object says it belongs to, UID included."""
+    named, uid = model_name_of(manifest), shape.text(shape.labels(manifest).get(MODEL_UID))
+    return ModelRef(*named, uid) if named and uid else None
+
+
+def belongs(manifest: Object, model: ModelRef) -> bool:
+    """Whether the object is the model's by its labels. One without a UID label counts as its: somebody took it off."""
+    uid = shape.text(shape.labels(manifest).get(MODEL_UID))
+    return model_name_of(manifest) == (model.namespace, model.name) and uid in ("", model.uid)
+
+
+def namespace_kept(manifest: Object) -> Object:
+    """Name, labels, and whether it is going."""
+    return {"metadata": _metadata(manifest)}
+
+
+def node_kept(manifest: Object) -> Object:
+    """What says which accelerators it can give out now. Without heartbeat times: they are no change."""
+    spec, status = shape.mapping(manifest.get("spec")), shape.mapping(manifest.get("status"))
+    labels = shape.labels(manifest)
+    ready = [c.get("status") for c in shape.mappings(status.get("conditions")) if c.get("type") == "Ready"]
+    return {
+        "metadata": {
+            "name": shape.metadata(manifest).get("name"),
+            "labels": {key: labels[key] for key in _NODE_LABELS if key in labels},
+        },
+        "ready": ready == ["True"],
+        "unschedulable": spec.get("unschedulable") is True,
+        "taints": sorted(
+            {
+                (shape.text(taint.get("key")), shape.text(taint.get("effect")))
+                for taint in shape.mappings(spec.get("taints"))
+            }
+        ),
+        "accelerators": _count(shape.mapping(status.get("allocatable")).get(_ACCELERATOR)),
+    }
+
+
+def pod_kept(manifest: Object) -> Object:
+    """What says where it runs, whether it is well, and what it has of the node."""
+    spec, status = shape.mapping(manifest.get("spec")), shape.mapping(manifest.get("status"))
+    annotations = shape.mapping(shape.metadata(manifest).get("annotations"))
+    metadata = {**_metadata(manifest), "annotations": {k: v for k, v in annotations.items() if k == WORKLOAD}}
+    return {
+        "metadata": metadata,
+        "spec": {
+            "nodeName": spec.get("nodeName", ""),
+            "containers": _containers(spec.get("containers")),
+            "initContainers": _containers(spec.get("initContainers")),
+        },
+        "status": {
+            "phase": status.get("phase"),
+            "reason": status.get("reason"),
+            "message": status.get("message"),
+            "conditions": [_condition(c) for c in shape.mappings(status.get("conditions"))],
+            "containerStatuses": list(shape.mappings(status.get("containerStatuses"))),
+            "initContainerStatuses": list(shape.mappings(status.get("initContainerStatuses"))),
+        },
+    }
+
+
+def metadata_kept(manifest: Object) -> Object:
+    """That it is there, and whose it is."""
+    return {"metadata": _metadata(manifest)}
+
+
+def whole(manifest: Object) -> Object:
+    """All but the managed fields."""
+    metadata = {key: value for key, value in shape.metadata(manifest).items() if key != "managedFields"}
+    return {**manifest, "metadata": metadata}
+
+
+def whole_if_ours(manifest: Object) -> Object:
+    """All of ours; of others only that they are there. Managed fields tell ours even where somebody took the labels off."""
+    if model_name_of(manifest):
+        return whole(manifest)
+    return {**whole(manifest), _APPLIED: True} if applied_by_us(manifest) else metadata_kept(manifest)
+
+
+def applied_by_us(manifest: Object) -> bool:
+    """Whether Domicile's field manager ever applied the object, as the API server records it."""
+    entries = shape.mappings(shape.metadata(manifest).get("managedFields"))
+    return any(e.get("manager") == FIELD_MANAGER and e.get("operation") == "Apply" for e in entries)
+
+
+def may_write(live: Object, model: ModelRef) -> bool:
+    """Whether the object, read with its managed fields, is this model's to change or delete: it has the model's UID, or
+    somebody took that label off what Domicile had applied."""
+    uid = shape.text(shape.labels(live).get(MODEL_UID))
+    return uid == model.uid if uid else applied_by_us(live)
+
+
+def _metadata(manifest: Object) -> dict[str, Any]:
+    metadata = shape.metadata(manifest)
+    return {key: metadata[key] for key in _KEPT_OF_METADATA if key in metadata}
+
+
+def _containers(containers: Any) -> list[dict[str, Any]]:
+    return [
+        {key: container[key] for key in _KEPT_OF_CONTAINER if key in container}
+        for container in shape.mappings(containers)
+    ]
+
+
+def _condition(condition: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: condition.get(key) for key in ("type", "status", "reason", "message")}
+
+
+def _count(quantity: Any) -> int:
+    try:
+        return int(quantity)
+    except (TypeError, ValueError):
+        return 0

@@ -1,0 +1,161 @@
+"""One member of the fleet: its connection, and what is seen there, from caches and without waiting."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Final
+
+from domicile.fleet import inventory, kinds, sight
+from domicile.fleet.connection import Connection, Open
+from domicile.fleet.watches import Watches
+from domicile.kube import NAMESPACES, NODES, PODS, WATCH_SECONDS, Api, Clock, Object, Resource, shape
+from domicile.placement.view import ClusterView, Connected, OutOfSight
+from domicile.residency import MemberId, ModelRef
+from domicile.serving.seen import SeenWorkload
+from domicile.serving.workload import MANAGED_NAMESPACE
+
+_SETTLE_SECONDS: Final = 0.05
+"""Changes that come together are told of once."""
+
+_OF_MODELS: Final = (*kinds.WRITTEN, *kinds.MADE_BY_KSERVE)
+
+OnChange = Callable[[str, tuple[str, str] | None], None]
+"""Called with the member's name and the namespace and name of the model whose objects changed, or None for the cluster."""
+
+
+class Member:
+    """A member. Reading never fails and never waits; `start` and `close` bracket its life."""
+
+    def __init__(
+        self,
+        member: MemberId,
+        open_api: Open,
+        clock: Clock,
+        random: Random,
+        on_change: OnChange,
+        watch_seconds: int = WATCH_SECONDS,
+    ) -> None:
+        self.id = member
+        self._on_change = on_change
+        self._watches = Watches(
+            random,
+            admit=self._admit,
+            on_state=self._on_state,
+            on_model=self._on_model,
+            on_inventory=self._on_inventory,
+            watch_seconds=watch_seconds,
+        )
+        self.connection = Connection(member, open_api, self._watches, clock, random, self._on_connection)
+        self._view: ClusterView | None = None
+        self._told: ClusterView | None = None
+        self._telling: asyncio.TimerHandle | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to connect, in the background."""
+        self._running = asyncio.create_task(self.connection.run(), name=f"member {self.id.name}")
+
+    async def close(self) -> None:
+        """Stop watching and close the connections. What runs there goes on."""
+        if self._telling is not None:
+            self._telling.cancel()
+        if self._running is not None:
+            if not self._running.cancelling():
+                # Not twice: kopf cancels it too when a signal ends the process, and the second time would interrupt the
+                # closing of its connections.
+                self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    @property
+    def api(self) -> Api | None:
+        """The client, while there is one."""
+        return self.connection.api
+
+    @property
+    def sight(self) -> Connected | OutOfSight:
+        """Whether the member is in sight."""
+        return self.connection.sight
+
+    def distrust(self) -> None:
+        """Another cluster answered: look at who it is before anything else."""
+        self.connection.distrust()
+
+    def view(self) -> ClusterView:
+        """The cluster as it was last seen."""
+        if self._view is None:
+            self._view = self._look()
+        return self._view
+
+    def seen(self, model: ModelRef) -> SeenWorkload:
+        """What there is of a model: objects with its label in its namespace, and not with the UID of another one."""
+        found: dict[Resource, tuple[Object, ...]] = {}
+        for kind in _OF_MODELS:
+            objects = self._watches.of_model(kind, model.namespace, model.name)
+            found[kind] = tuple(manifest for manifest in objects if kinds.belongs(manifest, model))
+        return sight.workload_seen(found)
+
+    def known_models(self) -> frozenset[ModelRef]:
+        """Every model that anything there says it belongs to."""
+        owners = (kinds.model_of(manifest) for kind in _OF_MODELS for manifest in self._watches.all_of(kind))
+        return frozenset(owner for owner in owners if owner is not None)
+
+    def cached(self, kind: Resource, name: str, namespace: str) -> Object | None:
+        """One object as last seen."""
+        return self._watches.get(kind, name, namespace)
+
+    def _look(self) -> ClusterView:
+        return ClusterView(
+            member=self.id,
+            connection=self.connection.sight,
+            serving=self.connection.serving,
+            accelerators=inventory.accelerators(self._watches.all_of(NODES), self._watches.all_of(PODS)),
+            foreign_namespaces=frozenset(
+                sight.name_of(namespace) for namespace in self._watches.all_of(NAMESPACES) if not is_managed(namespace)
+            ),
+            foreign_services=_foreign(self._watches.all_of(kinds.INFERENCE_SERVICES)),
+        )
+
+    async def _admit(self) -> None:
+        await self.connection.confirm()
+
+    def _on_state(self) -> None:
+        self.connection.look()
+
+    def _on_model(self, model: tuple[str, str]) -> None:
+        self._on_change(self.id.name, model)
+
+    def _on_connection(self) -> None:
+        self._view = None
+        self._tell_after(0.0)
+
+    def _on_inventory(self) -> None:
+        self._view = None
+        if self._telling is None:
+            self._tell_after(_SETTLE_SECONDS)
+
+    def _tell_after(self, seconds: float) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+        self._telling = asyncio.get_running_loop().call_later(seconds, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
+        view = self.view()
+        if view != self._told:
+            self._told = view
+            self._on_change(self.id.name, None)
+
+
+def is_managed(namespace: Object) -> bool:
+    """Whether the namespace is Domicile's."""
+    key, value = MANAGED_NAMESPACE
+    return shape.labels(namespace).get(key) == value
+
+
+def _foreign(services: tuple[Object, ...]) -> Mapping[str, frozenset[str]]:
+    by_namespace: dict[str, set[str]] = {}
+    for service in services:
+        if kinds.model_name_of(service) is None:
+            namespace = shape.text(shape.metadata(service).get("namespace"))
+            by_namespace.setdefault(namespace, set()).add(sight.name_of(service))
+    return {namespace: frozenset(names) for namespace, names in by_namespace.items()}

@@ -1,0 +1,46 @@
+"""The rights that Domicile needs on a member, and no more: no Secrets, no wildcards, nothing that grants rights."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+ROLE_NAME: Final = "domicile"
+
+_SEE: Final = ("get", "list", "watch")
+_MAKE: Final = ("get", "list", "watch", "create", "patch", "delete")
+
+
+def cluster_role() -> dict[str, Any]:
+    """The ClusterRole of the ServiceAccount by which the hub speaks to the member."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": ROLE_NAME, "labels": {"app.kubernetes.io/managed-by": "domicile"}},
+        "rules": rules(),
+    }
+
+
+def rules() -> list[dict[str, Any]]:
+    """Its rules."""
+    return [
+        # Namespaces are made, and never changed or deleted: they may hold what is not Domicile's.
+        _rule("", ["namespaces"], (*_SEE, "create")),
+        # The accelerators.
+        _rule("", ["nodes"], ("list", "watch")),
+        # What is written for a model. Server-side apply is `patch`, and `create` where nothing is there yet.
+        _rule("serving.kserve.io", ["inferenceservices", "servingruntimes"], _MAKE),
+        _rule("", ["serviceaccounts"], _MAKE),
+        # What KServe makes of it, for health and for the proof that nothing is left.
+        _rule("", ["pods", "services"], ("list", "watch")),
+        _rule("apps", ["deployments", "replicasets"], ("list", "watch")),
+        _rule("autoscaling", ["horizontalpodautoscalers"], ("list", "watch")),
+        # KServe's version.
+        _rule("apps", ["deployments"], ("get",), ["kserve-controller-manager"]),
+        _rule("", ["configmaps"], ("get",), ["inferenceservice-config"]),
+        # Authenticated users have this by default; some platforms take it away.
+        {"nonResourceURLs": ["/version"], "verbs": ["get"]},
+    ]
+
+
+def _rule(group: str, resources: Sequence[str], verbs: Sequence[str], names: Sequence[str] = ()) -> dict[str, Any]:
+    named = {"resourceNames": list(names)} if names else {}
+    return {"apiGroups": [group], "resources": list(resources), **named, "verbs": list(verbs)}

@@ -1,0 +1,98 @@
+"""Withdrawing a model from a member: needs no permit, deletes only what is the model's, and proves that nothing is left."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from domicile.fleet import gate, kinds, sight
+from domicile.fleet.gate import Site
+from domicile.kube import Api, Conflict, NotFound, Object, Propagation, Resource, shape
+from domicile.residency import ModelRef
+from domicile.serving.workload import MODEL_LABEL
+
+Found = Mapping[Resource, tuple[Object, ...]]
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """Nothing of the model is on the member: its API server was asked, after everything was deleted."""
+
+
+@dataclass(frozen=True)
+class Withdrawing:
+    """Something is still there."""
+
+    left: tuple[str, ...]
+    """As kind/name."""
+
+
+async def withdraw(site: Site, model: ModelRef, may_act: gate.MayAct = gate.always) -> Withdrawn | Withdrawing:
+    """Delete what is there of the model, and say what is left. Call again until Withdrawn.
+
+    The InferenceService goes first, and with it what KServe made of it; the ServingRuntime and the ServiceAccount go once
+    no pod is left that uses them. The namespace stays: there may be things in it that are not ours. Raises
+    MemberOutOfSight, IdentityMismatch or a kube.KubeError.
+    """
+    api = await gate.open_site(site)
+    found = await _find(api, model, (kinds.INFERENCE_SERVICES, *kinds.MADE_BY_KSERVE))
+    found = {**found, kinds.INFERENCE_SERVICES: await _with_unlabelled(api, model, found[kinds.INFERENCE_SERVICES])}
+    gate.leading(may_act, site)
+    await _delete(api, model, {kinds.INFERENCE_SERVICES: found[kinds.INFERENCE_SERVICES]})
+    companions = await _find(api, model, kinds.COMPANIONS)
+    workload_left = _names(found)
+    if not workload_left:
+        gate.leading(may_act, site)
+        await _delete(api, model, companions)
+        companions = await _find(api, model, kinds.COMPANIONS) if any(companions.values()) else companions
+    left = (*workload_left, *_names(companions))
+    return Withdrawing(left) if left else Withdrawn()
+
+
+async def _find(api: Api, model: ModelRef, of: Iterable[Resource]) -> Found:
+    """The model's objects as they are now: asked of the server, because a cache may lag."""
+    asked = tuple(of)
+    listed = await asyncio.gather(*(_list(api, kind, model) for kind in asked))
+    return dict(zip(asked, listed, strict=True))
+
+
+async def _list(api: Api, kind: Resource, model: ModelRef) -> tuple[Object, ...]:
+    try:
+        page = await api.list(kind, model.namespace, label_selector=f"{MODEL_LABEL}={model.name}")
+    except NotFound:  # The kind is not served: KServe is not installed there.
+        return ()
+    return tuple(manifest for manifest in page.items if kinds.belongs(manifest, model))
+
+
+async def _with_unlabelled(api: Api, model: ModelRef, found: tuple[Object, ...]) -> tuple[Object, ...]:
+    """Also the InferenceService that Domicile applied and that somebody took the labels off."""
+    if found:
+        return found
+    try:
+        named = await api.get(kinds.INFERENCE_SERVICES, model.name, model.namespace)
+    except NotFound:
+        return ()
+    return (named,) if kinds.may_write(named, model) else ()
+
+
+async def _delete(api: Api, model: ModelRef, found: Found) -> None:
+    for kind, objects in found.items():
+        for manifest in objects:
+            metadata = shape.metadata(manifest)
+            if "deletionTimestamp" in metadata or not kinds.may_write(manifest, model):
+                continue
+            try:
+                await api.delete(
+                    kind, metadata["name"], model.namespace, uid=metadata["uid"], propagation=_propagation(kind)
+                )
+            except (NotFound, Conflict):  # Gone already, or another object of that name by now: the next look tells.
+                continue
+
+
+def _propagation(kind: Resource) -> Propagation:
+    # Foreground: the InferenceService stays in sight until the garbage collector has removed what KServe made of it.
+    # Nothing depends on the companions; in the background they are gone at once.
+    return "Foreground" if kind == kinds.INFERENCE_SERVICES else "Background"
+
+
+def _names(found: Found) -> tuple[str, ...]:
+    return tuple(f"{kinds.KIND[kind]}/{sight.name_of(manifest)}" for kind in found for manifest in found[kind])

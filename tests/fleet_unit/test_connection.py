@@ -1,0 +1,423 @@
+"""A member comes into sight only as who it must be, and when it goes out of sight it says since when and why. The API server is
+a fake one in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+import builders
+from domicile import fleet, kube, residency, serving
+from domicile.fleet import connection, kinds
+from domicile.kube import errors
+from domicile.placement import Connected, OutOfSight, ServingAvailable, ServingMissing
+from fake_api import FakeApi
+from waiting import eventually
+
+ENDED = datetime(2026, 10, 1, tzinfo=UTC)
+Seen = list[tuple[str, tuple[str, str] | None]]
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.time = builders.NOW
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+class Registered:
+    """A fleet of one member, and what it told."""
+
+    def __init__(self, members: fleet.Fleet, changes: Seen, clock: Clock) -> None:
+        self.fleet, self.changes, self.clock = members, changes, clock
+
+    @property
+    def sight(self) -> Connected | OutOfSight:
+        view = self.fleet.view("sg")
+        assert view is not None
+        return view.connection
+
+    async def connected(self) -> None:
+        await eventually(lambda: isinstance(self.sight, Connected), show=lambda: self.sight)
+        await asyncio.sleep(0.06)
+
+    async def out_of_sight(self, reason: str) -> OutOfSight:
+        def look() -> OutOfSight | None:
+            return self.sight if isinstance(self.sight, OutOfSight) and self.sight.reason == reason else None
+
+        return await eventually(look, show=lambda: self.sight)
+
+
+@asynccontextmanager
+async def registered(connect: Callable[[str], kube.Api]) -> AsyncIterator[Registered]:
+    changes: Seen = []
+    clock = Clock()
+    members = fleet.Fleet(lambda name, model: changes.append((name, model)), clock, Random(1), connect)
+    members.set_member("sg", builders.member().uid, "kubeconfig")
+    try:
+        yield Registered(members, changes, clock)
+    finally:
+        await members.close()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probes every 50 ms, so that a test need not wait 8 s."""
+    monkeypatch.setattr(connection, "_PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "_TOLERATED_SECONDS", 0.6)
+
+
+def failing(error: Callable[[], Exception], when: Callable[[str, str], bool] = lambda verb, path: True) -> Any:
+    def fail(verb: str, path: str) -> None:
+        if when(verb, path):
+            raise error()
+
+    return fail
+
+
+def status(code: int) -> Callable[[], Exception]:
+    return lambda: errors.from_status(code, {"message": "planted"}, "GET /x at https://sg.example")
+
+
+async def test_it_comes_into_sight_with_all_that_is_there() -> None:
+    api = FakeApi()
+    gpu = {"nvidia.com/gpu.product": "NVIDIA-L4", "nvidia.com/gpu.memory": "23034"}
+    node = {"conditions": [{"type": "Ready", "status": "True"}], "allocatable": {"nvidia.com/gpu": "2"}}
+    api.put(kube.NODES, {"metadata": {"name": "gpu-0", "labels": gpu}, "status": node})
+    api.put(kube.NAMESPACES, {"metadata": {"name": "ours", "labels": {"domicile.dev/managed": "true"}}})
+    api.put(kinds.INFERENCE_SERVICES, {"metadata": {"name": "theirs", "namespace": "ours"}})
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        view = r.fleet.view("sg")
+        assert view is not None
+        assert view.connection == Connected("v1.36.3")
+        assert view.serving == ServingAvailable("Unknown")
+        assert view.accelerators == (builders.node("gpu-0", "NVIDIA-L4", of=2),)
+        assert view.foreign_namespaces == {"kube-system"}
+        assert view.foreign_services == {"ours": frozenset({"theirs"})}
+        assert r.changes == [("sg", None)]
+    assert api.closed
+    assert api.watching == 0
+
+
+async def test_of_another_cluster_nothing_but_its_uid_is_asked() -> None:
+    api, asked = FakeApi(builders.member(at="another")), list[str]()
+    api.before = lambda verb, path: asked.append(f"{verb} {path}")
+    async with registered(lambda _: api) as r:
+        lost = await r.out_of_sight("IdentityMismatch")
+        assert builders.member(at="another").uid in lost.message
+        await eventually(lambda: len(asked) >= 2)
+        assert set(asked) == {"GET /api/v1/namespaces/kube-system"}
+
+
+async def test_a_member_that_becomes_another_cluster_is_left_at_once() -> None:
+    api = FakeApi()
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        api.put(kube.NAMESPACES, {"metadata": {"name": "kube-system", "uid": "another"}})
+        await r.out_of_sight("IdentityMismatch")
+        assert api.watching == 0
+
+
+async def test_no_watch_begins_at_another_cluster_though_the_connection_was_made() -> None:
+    """The address changes hands after the first look, and before the watches."""
+    api, watched = FakeApi(), list[str]()
+
+    def swap(verb: str, path: str) -> None:
+        if path == "/version":
+            api.objects[(kube.NAMESPACES, "", "kube-system")]["metadata"]["uid"] = "another"
+        if verb in ("LIST", "WATCH"):
+            watched.append(path)
+
+    api.before = swap
+    async with registered(lambda _: api) as r:
+        await r.out_of_sight("IdentityMismatch")
+        assert not watched
+
+
+async def test_no_watch_goes_on_at_another_cluster_however_short_ago_it_was_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A look from before the connection was cut says nothing about who answers after it."""
+    api, watched = FakeApi(), list[str]()
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        monkeypatch.setattr(connection, "_PROBE_SECONDS", 60)
+        await asyncio.sleep(0.1)
+        api.before = lambda verb, path: watched.append(path) if verb in ("LIST", "WATCH") else None
+        api.objects[(kube.NAMESPACES, "", "kube-system")]["metadata"]["uid"] = "another"
+        for kind in list(api.watchers):
+            spoil(api, kind)
+        await r.out_of_sight("IdentityMismatch")
+        assert not watched
+
+
+async def test_what_the_gate_notices_the_view_shows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_PROBE_SECONDS", 60)
+    api = FakeApi()
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        await asyncio.sleep(0.1)
+        api.objects[(kube.NAMESPACES, "", "kube-system")]["metadata"]["uid"] = "another"
+        with pytest.raises(fleet.IdentityMismatch):
+            await r.fleet.withdraw(builders.member(), builders.model_ref())
+        await r.out_of_sight("IdentityMismatch")
+
+
+async def test_all_watches_share_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_PROBE_SECONDS", 60)
+    api, asked = FakeApi(), list[str]()
+    api.before = lambda verb, path: asked.append(path)
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        assert asked.count("/api/v1/namespaces/kube-system") == 2  # Before anything, and for the watches.
+
+
+REASONS: dict[str, tuple[Callable[[], Exception], str]] = {
+    "401": (status(401), "CredentialsRejected"),
+    "403": (status(403), "Forbidden"),
+    "503": (status(503), "Unreachable"),
+    "no answer": (lambda: kube.Unreachable("https://sg.example", "GET", "refused"), "Unreachable"),
+    "TLS": (lambda: kube.CertificateInvalid("TLS does not vouch"), "CertificateInvalid"),
+    "an ended certificate": (lambda: kube.CertificateExpired("client", ENDED, "ended"), "CertificateExpired"),
+    "a kubeconfig of no use": (lambda: kube.KubeconfigInvalid("it is not YAML"), "KubeconfigInvalid"),
+    "a bug of ours": (lambda: ZeroDivisionError("planted"), "Unreachable"),
+}
+
+
+@pytest.mark.parametrize(("error", "reason"), REASONS.values(), ids=REASONS.keys())
+@pytest.mark.parametrize("when", ["at first", "later"])
+async def test_each_failure_has_its_reason(error: Callable[[], Exception], reason: str, when: str) -> None:
+    api = FakeApi()
+    async with registered(lambda _: api) as r:
+        if when == "later":
+            await r.connected()
+        api.before = failing(error)
+        lost = await r.out_of_sight(reason)
+        assert str(error()) in lost.message
+        assert api.watching == 0
+
+
+async def test_a_kubeconfig_that_cannot_be_used_says_so() -> None:
+    async with registered(_by_http) as r:
+        lost = await r.out_of_sight("KubeconfigInvalid")
+        assert "not a mapping" in lost.message
+
+
+def _by_http(kubeconfig: str) -> kube.Api:
+    return kube.KubeClient(kube.from_secret(kubeconfig))
+
+
+async def test_since_is_the_first_failure_of_a_row_and_the_message_does_not_flicker() -> None:
+    api = FakeApi()
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        r.clock.time += timedelta(hours=1)
+        first = r.clock.time
+        tries: list[str] = []
+
+        def fail(verb: str, path: str) -> None:
+            tries.append(path)
+            raise kube.Unreachable("sg", verb, f"try {len(tries)}")
+
+        api.before = fail
+        lost = await r.out_of_sight("Unreachable")
+        assert lost.since == first
+        r.changes.clear()
+        r.clock.time += timedelta(hours=1)
+        before = len(tries)
+        await eventually(lambda: len(tries) >= before + 2)
+        assert r.sight == lost
+        assert not r.changes
+        api.before = lambda verb, path: None
+        await r.connected()
+        assert r.changes == [("sg", None)]
+
+
+async def test_what_changed_while_it_was_out_of_sight_is_seen_afterwards() -> None:
+    api = FakeApi()
+    model = builders.model_ref()
+    labels = {"domicile.dev/model": model.name, "domicile.dev/model-uid": model.uid}
+    api.put(kube.SERVICES, {"metadata": {"name": "old", "namespace": model.namespace, "labels": labels}})
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        api.before = failing(lambda: kube.Unreachable("sg", "GET", "refused"))
+        await r.out_of_sight("Unreachable")
+        assert r.fleet.seen("sg", model).others == ("Service/old",)
+        api.remove(kube.SERVICES, "old", model.namespace)
+        api.put(kube.SERVICES, {"metadata": {"name": "new", "namespace": model.namespace, "labels": labels}})
+        api.before = lambda verb, path: None
+        await r.connected()
+        assert r.fleet.seen("sg", model).others == ("Service/new",)
+        assert r.fleet.known_models("sg") == {model}
+
+
+async def test_a_right_that_is_missing_for_one_watch_is_named() -> None:
+    api = FakeApi()
+    api.before = failing(status(403), lambda verb, path: verb == "LIST" and path.endswith("/nodes"))
+    async with registered(lambda _: api) as r:
+        await r.out_of_sight("Forbidden")
+
+
+async def test_one_watch_that_fails_is_given_time_while_the_server_answers() -> None:
+    api = FakeApi()
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        began = asyncio.get_running_loop().time()
+        api.before = failing(status(500), lambda verb, path: verb in ("LIST", "WATCH") and path.endswith("/pods"))
+        spoil(api, kube.PODS)
+        await r.out_of_sight("Unreachable")
+        assert asyncio.get_running_loop().time() - began > 0.6
+
+
+async def test_kserve_that_is_missing_is_said_and_found_when_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_LOOK_FOR_SERVING_SECONDS", 0.1)
+    api = FakeApi()
+    api.served = set(kinds.KIND) - set(kinds.SERVING_KINDS)
+    api.put(kinds.INFERENCE_SERVICES, {"metadata": {"name": "theirs", "namespace": "x"}})
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        view = r.fleet.view("sg")
+        assert view is not None
+        assert isinstance(view.serving, ServingMissing)
+        assert not view.foreign_services
+        api.served = None
+        await eventually(
+            lambda: (v := r.fleet.view("sg")) and v.foreign_services and isinstance(v.connection, Connected)
+        )
+        view = r.fleet.view("sg")
+        assert view is not None
+        assert isinstance(view.serving, ServingAvailable)
+
+
+def spoil(api: FakeApi, kind: kube.Resource) -> None:
+    """An event that cannot be: it makes the reflector list again."""
+    for queue in api.watchers[kind]:
+        queue.put_nowait(kube.WatchEvent("ADDED", {"metadata": {"labels": {"domicile.dev/model": "x"}}}))
+
+
+async def test_kserve_that_goes_is_missed() -> None:
+    api = FakeApi()
+    api.put(kinds.INFERENCE_SERVICES, {"metadata": {"name": "theirs", "namespace": "x"}})
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        api.served = set(kinds.KIND) - set(kinds.SERVING_KINDS)
+        for kind in kinds.SERVING_KINDS:
+            spoil(api, kind)
+        await eventually(lambda: isinstance((v := r.fleet.view("sg")) and v.serving, ServingMissing), within=8)
+        await r.connected()
+        await eventually(lambda: (v := r.fleet.view("sg")) and not v.foreign_services)
+
+
+async def test_a_node_that_says_it_lives_wakes_nobody() -> None:
+    def node(heartbeat: str, ready: str = "True") -> dict[str, Any]:
+        conditions = [{"type": "Ready", "status": ready, "lastHeartbeatTime": heartbeat}]
+        return {
+            "metadata": {"name": "gpu-0"},
+            "status": {"conditions": conditions, "allocatable": {"nvidia.com/gpu": "2"}},
+        }
+
+    api = FakeApi()
+    api.put(kube.NODES, node("09:00"))
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        r.changes.clear()
+        api.put(kube.NODES, node("09:05"))
+        api.put(kube.NODES, node("09:10"))
+        await asyncio.sleep(0.2)
+        assert not r.changes
+        api.put(kube.NODES, node("09:15", ready="Unknown"))
+        await eventually(lambda: r.changes == [("sg", None)], show=lambda: r.changes)
+
+
+async def test_a_change_of_a_models_object_tells_which_model() -> None:
+    api = FakeApi()
+    workload = serving.workload(builders.model(), {})
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        r.changes.clear()
+        api.put(kinds.INFERENCE_SERVICES, workload.inference_service)
+        await eventually(lambda: r.changes == [("sg", ("retail-banking", "fraud-scorer"))], show=lambda: r.changes)
+        await asyncio.sleep(0.2)
+        assert ("sg", None) not in r.changes  # The cluster as a whole looks as before.
+        r.changes.clear()
+        unlabelled = {**workload.inference_service, "metadata": {"name": "fraud-scorer", "namespace": "retail-banking"}}
+        api.put(kinds.INFERENCE_SERVICES, unlabelled)
+        await eventually(lambda: ("sg", ("retail-banking", "fraud-scorer")) in r.changes, show=lambda: r.changes)
+        await eventually(lambda: ("sg", None) in r.changes, show=lambda: r.changes)
+
+
+async def test_a_new_kubeconfig_is_used_and_what_was_seen_stays_meanwhile() -> None:
+    apis = {"kubeconfig": FakeApi(), "rotated": FakeApi()}
+    async with registered(lambda text: apis[text]) as r:
+        await r.connected()
+        r.changes.clear()
+        r.fleet.set_member("sg", builders.member().uid, "rotated")
+        await eventually(lambda: apis["rotated"].watching, show=lambda: r.sight)
+        await asyncio.sleep(0.1)
+        assert apis["kubeconfig"].closed
+        assert isinstance(r.sight, Connected)
+        assert not r.changes
+
+
+async def test_the_same_kubeconfig_again_changes_nothing() -> None:
+    api, opened = FakeApi(), list[str]()
+
+    def connect(text: str) -> kube.Api:
+        opened.append(text)
+        return api
+
+    async with registered(connect) as r:
+        await r.connected()
+        r.fleet.set_member("sg", builders.member().uid, "kubeconfig")
+        await asyncio.sleep(0.1)
+        assert opened == ["kubeconfig"]
+
+
+async def test_with_another_uid_nothing_that_was_seen_counts() -> None:
+    api = FakeApi()
+    model = builders.model_ref()
+    labels = {"domicile.dev/model": model.name, "domicile.dev/model-uid": model.uid}
+    api.put(kube.SERVICES, {"metadata": {"name": "x", "namespace": model.namespace, "labels": labels}})
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        r.fleet.set_member("sg", builders.member(at="another").uid, "kubeconfig")
+        assert r.fleet.seen("sg", model).absent
+        await r.out_of_sight("IdentityMismatch")
+
+
+async def test_a_member_that_hangs_delays_no_other() -> None:
+    class Hanging(FakeApi):
+        async def get(self, *_: Any, **__: Any) -> kube.Object:
+            await asyncio.sleep(3600)
+            raise AssertionError
+
+    apis: dict[str, FakeApi] = {"kubeconfig": FakeApi(), "hanging": Hanging()}
+    async with registered(lambda text: apis[text]) as r:
+        r.fleet.set_member("ph", builders.member("ph").uid, "hanging")
+        await r.connected()
+        view = r.fleet.view("ph")
+        assert view is not None
+        assert isinstance(view.connection, OutOfSight)
+        assert view.connection.reason == "Connecting"
+
+
+async def test_a_member_that_is_not_registered_is_not_written_to() -> None:
+    workload = serving.workload(builders.model(), {})
+    permit = residency.permit(workload.model, builders.lawful("de"), builders.grounds(artifacts=workload.artifacts))
+    async with registered(lambda _: FakeApi()) as r:
+        with pytest.raises(fleet.UnknownMember):
+            await r.fleet.place(permit, workload, builders.NOW)
+        with pytest.raises(fleet.UnknownMember):
+            await r.fleet.withdraw(builders.member("de"), workload.model)
+        with pytest.raises(fleet.PermitMismatch, match="was the cluster with UID"):
+            await r.fleet.withdraw(builders.member(at="before"), workload.model)
+        assert r.fleet.view("de") is None
+        assert r.fleet.seen("de", workload.model).absent

@@ -1,0 +1,65 @@
+"""One module of the fleet writes to members, another deletes there, and only the fleet itself opens them."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import domicile.fleet
+
+FOLDER = Path(domicile.fleet.__file__).parent
+PACKAGE = FOLDER.parent
+WRITING = {"create", "apply", "apply_status", "patch", "patch_status", "json_patch", "replace", "delete", "raw"}
+
+
+def calls(file: Path) -> Iterator[tuple[str, str]]:
+    """Object and method of each call of an attribute."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield ast.unparse(node.func.value), node.func.attr
+
+
+def test_only_the_gate_writes_and_only_withdrawal_deletes() -> None:
+    found = {
+        (file.name, f"{of}.{method}")
+        for file in FOLDER.rglob("*.py")
+        for of, method in calls(file)
+        if method in WRITING and of.endswith("api")
+    }
+    assert found == {
+        ("gate.py", "api.create"),
+        ("gate.py", "api.apply"),
+        ("withdrawal.py", "api.delete"),
+        ("discovery.py", "api.raw"),
+    }
+
+
+def test_discovery_only_reads() -> None:
+    tree = ast.parse((FOLDER / "discovery.py").read_text())
+    verbs = {
+        ast.literal_eval(node.args[0])
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "raw"
+    }
+    assert verbs == {"GET"}
+
+
+def test_nobody_goes_around_the_gate() -> None:
+    """Outside of the fleet nobody has a member's client in hand, nor calls the gate but through Fleet.place."""
+    inner = {"domicile.fleet.gate", "domicile.fleet.withdrawal", "domicile.fleet.member", "domicile.fleet.connection"}
+    importers = {
+        f"{file.relative_to(PACKAGE)} imports {module}"
+        for file in PACKAGE.rglob("*.py")
+        if FOLDER not in file.parents
+        for node in ast.walk(ast.parse(file.read_text()))
+        for module in _imported(node)
+        if module in inner
+    }
+    assert not importers
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        yield node.module
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)

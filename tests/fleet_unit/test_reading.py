@@ -1,0 +1,211 @@
+"""From a member's objects to values: accelerators that can be given out, pods, Deployments, and whose an object is."""
+
+from typing import Any
+
+import pytest
+
+import builders
+from domicile import kube, serving
+from domicile.fleet import inventory, kinds, rbac, sight
+from domicile.serving import MODEL_LABEL, MODEL_UID, WORKLOAD
+
+GPU = inventory.ACCELERATOR
+
+
+def node(
+    *, ready: str = "True", heartbeat: str = "09:00", gpus: str | None = "2", taints: Any = (), **spec: Any
+) -> kube.Object:
+    labels = {
+        "nvidia.com/gpu.product": "NVIDIA-L4",
+        "nvidia.com/gpu.memory": "23034",
+        "kubernetes.io/hostname": "gpu-0",
+    }
+    return {
+        "metadata": {"name": "gpu-0", "labels": labels, "managedFields": [{}]},
+        "spec": {"taints": list(taints), **spec},
+        "status": {
+            "conditions": [
+                {"type": "MemoryPressure", "status": "False"},
+                {"type": "Ready", "status": ready, "lastHeartbeatTime": heartbeat},
+            ],
+            "allocatable": {"cpu": "8"} if gpus is None else {"cpu": "8", GPU: gpus},
+            "images": [{"names": ["a", "b"]}],
+        },
+    }
+
+
+def pod(*requests: int, phase: str = "Running", on: str = "gpu-0", inits: Any = ()) -> kube.Object:
+    containers = [
+        {"name": str(n), "image": "x", "resources": {"requests": {GPU: str(r)}}} for n, r in enumerate(requests)
+    ]
+    return {
+        "metadata": {"name": "p", "namespace": "ns"},
+        "spec": {"nodeName": on, "containers": containers, "initContainers": list(inits)},
+        "status": {"phase": phase},
+    }
+
+
+def init(count: int, **more: Any) -> dict[str, Any]:
+    return {"name": "init", "resources": {"limits": {GPU: str(count)}}, **more}
+
+
+def seen(nodes: kube.Object, *pods: kube.Object) -> Any:
+    return inventory.accelerators([kinds.node_kept(nodes)], [kinds.pod_kept(p) for p in pods])
+
+
+USABLE: dict[str, tuple[kube.Object, bool]] = {
+    "a ready node": (node(), True),
+    "one that is not ready": (node(ready="False"), False),
+    "one that is not heard of": (node(ready="Unknown"), False),
+    "one that is cordoned": (node(unschedulable=True), False),
+    "one whose taint keeps pods away": (node(taints=[{"key": "x", "effect": "NoSchedule"}]), False),
+    "one whose taint drives pods away": (node(taints=[{"key": "x", "effect": "NoExecute"}]), False),
+    "one that is only not preferred": (node(taints=[{"key": "x", "effect": "PreferNoSchedule"}]), True),
+    "one kept for accelerators": (node(taints=[{"key": GPU, "effect": "NoSchedule"}]), True),
+    "one without accelerators": (node(gpus=None), False),
+    "one whose accelerators are broken": (node(gpus="0"), False),
+    "one that says nonsense": (node(gpus="many"), False),
+}
+
+
+@pytest.mark.parametrize(("given", "usable"), USABLE.values(), ids=USABLE.keys())
+def test_which_nodes_give_out_accelerators(given: kube.Object, usable: bool) -> None:
+    assert seen(given) == ((builders.node("gpu-0", "NVIDIA-L4", of=2),) if usable else ())
+
+
+GRANTED: dict[str, tuple[tuple[kube.Object, ...], int]] = {
+    "none": ((), 0),
+    "all containers of a pod": ((pod(1, 1),), 2),
+    "several pods": ((pod(1), pod(1)), 2),
+    "a pod that is done": ((pod(1, phase="Succeeded"), pod(1, phase="Failed")), 0),
+    "a pod that starts": ((pod(1, phase="Pending"),), 1),
+    "a pod that no node has": ((pod(1, on=""),), 0),
+    "a pod of another node": ((pod(1, on="gpu-1"),), 0),
+    "an init container that needs more": ((pod(1, inits=[init(2)]),), 2),
+    "an init container that needs less": ((pod(2, inits=[init(1)]),), 2),
+    "a sidecar": ((pod(1, inits=[init(1, restartPolicy="Always")]),), 2),
+}
+
+
+@pytest.mark.parametrize(("pods", "granted"), GRANTED.values(), ids=GRANTED.keys())
+def test_what_of_them_is_given_out_already(pods: tuple[kube.Object, ...], granted: int) -> None:
+    assert seen(node(), *pods)[0].granted == granted
+
+
+def test_a_node_that_only_says_it_lives_is_no_change() -> None:
+    kept = kinds.node_kept(node(heartbeat="09:00"))
+    assert kept == kinds.node_kept(node(heartbeat="09:05"))
+    assert kept != kinds.node_kept(node(heartbeat="09:05", ready="Unknown"))
+    assert "images" not in str(kept)
+
+
+def kept_pod(**status: Any) -> serving.SeenPod:
+    manifest = {
+        "metadata": {
+            "name": "p",
+            "namespace": "ns",
+            "creationTimestamp": "2026-11-23T09:00:00Z",
+            "annotations": {WORKLOAD: "sha256:1", "other": "x"},
+        },
+        "spec": {"nodeName": "gpu-0", "containers": []},
+        "status": status,
+    }
+    return sight.pod_seen(kinds.pod_kept(manifest))
+
+
+def test_a_pod_as_health_wants_it() -> None:
+    read = kept_pod(
+        phase="Running",
+        conditions=[{"type": "Ready", "status": "True", "lastTransitionTime": "x"}],
+        containerStatuses=[{"name": "c", "restartCount": 2, "state": {"running": {}}}],
+        initContainerStatuses=[{"name": "i", "restartCount": 1, "state": {"terminated": {}}}],
+    )
+    assert read == serving.SeenPod("p", "gpu-0", True, builders.NOW, workload="sha256:1", restarts=3)
+
+
+def test_why_a_pod_waits() -> None:
+    waiting = {"waiting": {"reason": "ErrImagePull", "message": "manifest unknown"}}
+    read = kept_pod(
+        phase="Pending",
+        conditions=[{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}],
+        containerStatuses=[{"name": "c", "state": waiting}],
+        initContainerStatuses=[{"name": "i", "state": {"waiting": {"reason": "PodInitializing"}}}],
+    )
+    assert read.waiting == (("PodInitializing", ""), ("ErrImagePull", "manifest unknown"))
+    assert read.unschedulable == "0/3 nodes"
+    assert not read.ready
+
+
+def test_a_deployment_as_health_wants_it() -> None:
+    late = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}
+    read = sight.deployment_seen(
+        {
+            "metadata": {"name": "d", "generation": 4},
+            "spec": {"replicas": 3, "template": {"metadata": {"annotations": {WORKLOAD: "sha256:1"}}}},
+            "status": {"observedGeneration": 3, "updatedReplicas": 2, "availableReplicas": 1, "conditions": [late]},
+        }
+    )
+    assert read == serving.SeenDeployment("d", 4, 3, 3, 2, 1, "sha256:1", "timed out")
+
+
+@pytest.mark.parametrize("nonsense", [{}, {"metadata": None, "spec": [], "status": "x"}, {"metadata": {"name": 7}}])
+def test_objects_of_a_strange_shape_break_nothing(nonsense: dict[str, Any]) -> None:
+    sight.pod_seen(kinds.pod_kept(nonsense))
+    sight.deployment_seen(nonsense)
+    inventory.accelerators([kinds.node_kept(nonsense)], [kinds.pod_kept(nonsense)])
+    kinds.whole_if_ours(nonsense)
+    kinds.model_of(nonsense)
+
+
+def labelled(**labels: str) -> dict[str, Any]:
+    return {"metadata": {"name": "x", "namespace": "retail-banking", "labels": labels}}
+
+
+MODEL = builders.model_ref()
+OWNERS: dict[str, tuple[dict[str, str], bool]] = {
+    "its own": ({MODEL_LABEL: MODEL.name, MODEL_UID: MODEL.uid}, True),
+    "one whose UID somebody took off": ({MODEL_LABEL: MODEL.name}, True),
+    "one of an earlier model of that name": ({MODEL_LABEL: MODEL.name, MODEL_UID: "earlier"}, False),
+    "one of another model": ({MODEL_LABEL: "other", MODEL_UID: MODEL.uid}, False),
+    "nobody's": ({}, False),
+}
+
+
+@pytest.mark.parametrize(("labels", "its"), OWNERS.values(), ids=OWNERS.keys())
+def test_whose_an_object_is(labels: dict[str, str], its: bool) -> None:
+    assert kinds.belongs(labelled(**labels), MODEL) is its
+
+
+def test_an_inference_service_that_lost_its_labels_is_still_the_models_if_domicile_applied_it() -> None:
+    bare = {"metadata": {"name": MODEL.name, "namespace": MODEL.namespace}, "spec": {}}
+    ours = {**bare, "metadata": {**bare["metadata"], "managedFields": [{"manager": "domicile", "operation": "Apply"}]}}
+    edited = {
+        **bare,
+        "metadata": {**bare["metadata"], "managedFields": [{"manager": "domicile", "operation": "Update"}]},
+    }
+    assert kinds.belongs(kinds.whole_if_ours(ours), MODEL)
+    for theirs in (bare, edited):
+        kept = kinds.whole_if_ours(theirs)
+        assert kinds.model_name_of(kept) is None
+        assert "spec" not in kept
+
+
+def test_the_rights_on_a_member_are_few_and_listed() -> None:
+    """No Secrets, no wildcards, nothing that grants rights, and of pods and Deployments only reading."""
+    writes = {"create", "update", "patch", "delete", "deletecollection"}
+    changing = {
+        (group, resource): sorted(writes & set(rule["verbs"]))
+        for rule in rbac.rules()
+        for group in rule.get("apiGroups", [])
+        for resource in rule.get("resources", [])
+        if writes & set(rule["verbs"])
+    }
+    assert changing == {
+        ("", "namespaces"): ["create"],
+        ("", "serviceaccounts"): ["create", "delete", "patch"],
+        ("serving.kserve.io", "inferenceservices"): ["create", "delete", "patch"],
+        ("serving.kserve.io", "servingruntimes"): ["create", "delete", "patch"],
+    }
+    everything = str(rbac.cluster_role())
+    for forbidden in ("*", "secrets", "escalate", "bind", "impersonate", "rolebindings", "exec", "token"):
+        assert forbidden not in everything

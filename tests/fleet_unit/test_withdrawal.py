@@ -1,0 +1,146 @@
+"""Withdrawing deletes what is the model's, nothing else, and says Withdrawn only when nothing is left. The API server is fake."""
+
+from typing import Any
+
+import pytest
+
+import builders
+from builders import NOW
+from domicile import fleet, kube, residency, serving
+from domicile.fleet import gate, kinds, withdrawal
+from domicile.serving import MODEL_LABEL, MODEL_UID, Workload
+from fake_api import FakeApi, FakeSite
+
+ISVC, RUNTIME = kinds.INFERENCE_SERVICES, kinds.SERVING_RUNTIMES
+WHERE = ("retail-banking", "fraud-scorer")
+
+
+@pytest.fixture
+def workload() -> Workload:
+    return serving.workload(builders.model(), {})
+
+
+async def placed(workload: Workload) -> FakeApi:
+    api = FakeApi()
+    permit = residency.permit(workload.model, builders.lawful(), builders.grounds(artifacts=workload.artifacts))
+    await gate.place(FakeSite(api), permit, workload, NOW)
+    return api
+
+
+def child(workload: Workload, name: str, **labels: Any) -> dict[str, Any]:
+    """What KServe makes: it has the labels of the InferenceService."""
+    inherited = workload.inference_service["metadata"]["labels"]
+    return {"metadata": {"name": name, "namespace": workload.model.namespace, "labels": {**inherited, **labels}}}
+
+
+async def test_the_workload_goes_first_and_its_companions_when_nothing_uses_them_any_more(workload: Workload) -> None:
+    api = await placed(workload)
+    site = FakeSite(api)
+    api.put(kube.PODS, child(workload, "pod-1"))
+    left = await withdrawal.withdraw(site, workload.model)
+    assert isinstance(left, fleet.Withdrawing)
+    assert left.left == (
+        "InferenceService/fraud-scorer",
+        "Pod/pod-1",
+        "ServingRuntime/fraud-scorer",
+        "ServiceAccount/fraud-scorer",
+    )
+    assert [(what, how) for what, _, how in api.deletes] == [("inferenceservices/fraud-scorer", "Foreground")]
+    del api.objects[(ISVC, *WHERE)]
+    assert isinstance(await withdrawal.withdraw(site, workload.model), fleet.Withdrawing)
+    assert len(api.deletes) == 1
+    del api.objects[(kube.PODS, "retail-banking", "pod-1")]
+    assert await withdrawal.withdraw(site, workload.model) == fleet.Withdrawn()
+    assert [what for what, _, _ in api.deletes[1:]] == ["servingruntimes/fraud-scorer", "serviceaccounts/fraud-scorer"]
+    assert (kube.NAMESPACES, "", "retail-banking") in api.objects
+
+
+async def test_every_delete_says_which_object_it_means(workload: Workload) -> None:
+    api = await placed(workload)
+    uid = api.objects[(ISVC, *WHERE)]["metadata"]["uid"]
+    await withdrawal.withdraw(FakeSite(api), workload.model)
+    assert api.deletes == [("inferenceservices/fraud-scorer", uid, "Foreground")]
+
+
+async def test_what_is_being_deleted_is_not_deleted_again(workload: Workload) -> None:
+    api = await placed(workload)
+    for _ in range(3):
+        await withdrawal.withdraw(FakeSite(api), workload.model)
+    assert len(api.deletes) == 1
+
+
+@pytest.mark.parametrize("kind", kinds.MADE_BY_KSERVE, ids=str)
+async def test_anything_left_is_told(workload: Workload, kind: kube.Resource) -> None:
+    api = FakeApi()
+    api.put(kind, child(workload, "left"))
+    assert await withdrawal.withdraw(FakeSite(api), workload.model) == fleet.Withdrawing((f"{kinds.KIND[kind]}/left",))
+    assert not api.deletes
+
+
+async def test_a_model_that_was_never_there_is_withdrawn(workload: Workload) -> None:
+    assert await withdrawal.withdraw(FakeSite(FakeApi()), workload.model) == fleet.Withdrawn()
+
+
+async def test_a_member_without_kserve_has_nothing_of_kserve(workload: Workload) -> None:
+    api = FakeApi()
+    api.served = {kube.NAMESPACES, *kinds.MADE_BY_KSERVE, kube.SERVICE_ACCOUNTS}
+    assert await withdrawal.withdraw(FakeSite(api), workload.model) == fleet.Withdrawn()
+
+
+async def test_another_models_things_are_left_alone(workload: Workload) -> None:
+    api = await placed(workload)
+    for manifest in api.objects.values():
+        if MODEL_UID in manifest["metadata"].get("labels", {}):
+            manifest["metadata"]["labels"][MODEL_UID] = "a later model of that name"
+    assert await withdrawal.withdraw(FakeSite(api), workload.model) == fleet.Withdrawn()
+    assert not api.deletes
+
+
+async def test_a_foreign_object_is_left_alone_and_told_where_it_says_to_be_the_models(workload: Workload) -> None:
+    """It has the label with the model's name, without a UID, and Domicile never applied it."""
+    api = FakeApi()
+    api.put(ISVC, {"metadata": {"name": "x", "namespace": "retail-banking", "labels": {MODEL_LABEL: "fraud-scorer"}}})
+    assert await withdrawal.withdraw(FakeSite(api), workload.model) == fleet.Withdrawing(("InferenceService/x",))
+    assert not api.deletes
+
+
+async def test_ours_is_withdrawn_when_somebody_took_its_labels_off(workload: Workload) -> None:
+    api = await placed(workload)
+    api.objects[(ISVC, *WHERE)]["metadata"]["labels"] = {}
+    left = await withdrawal.withdraw(FakeSite(api), workload.model)
+    assert isinstance(left, fleet.Withdrawing)
+    assert "InferenceService/fraud-scorer" in left.left
+    assert [what for what, _, _ in api.deletes] == ["inferenceservices/fraud-scorer"]
+
+
+async def test_an_object_of_that_name_that_others_made_is_left_alone(workload: Workload) -> None:
+    api = FakeApi()
+    api.put(ISVC, {"metadata": {"name": "fraud-scorer", "namespace": "retail-banking"}})
+    assert await withdrawal.withdraw(FakeSite(api), workload.model) == fleet.Withdrawn()
+    assert not api.deletes
+
+
+async def test_nothing_is_deleted_when_another_cluster_answers(workload: Workload) -> None:
+    api = await placed(workload)
+    api.objects[(kube.NAMESPACES, "", "kube-system")]["metadata"]["uid"] = "another"
+    with pytest.raises(fleet.IdentityMismatch):
+        await withdrawal.withdraw(FakeSite(api), workload.model)
+    assert not api.deletes
+
+
+async def test_a_delete_that_comes_too_late_is_no_failure(workload: Workload) -> None:
+    api = await placed(workload)
+
+    def meanwhile(verb: str, _: str) -> None:
+        if verb == "DELETE":
+            api.objects.pop((ISVC, *WHERE), None)
+
+    api.before = meanwhile
+    assert isinstance(await withdrawal.withdraw(FakeSite(api), workload.model), fleet.Withdrawing)
+
+
+async def test_nothing_is_deleted_once_the_lease_is_lost(workload: Workload) -> None:
+    api = await placed(workload)
+    with pytest.raises(fleet.NotLeading):
+        await withdrawal.withdraw(FakeSite(api), workload.model, lambda: False)
+    assert api.deletes == []
