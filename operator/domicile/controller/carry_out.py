@@ -1,0 +1,130 @@
+"""Carry out: from a Plan to writes, in the order that keeps every crash harmless. Decisions are made elsewhere."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from domicile import fleet, kube
+from domicile.controller.hub import Hub
+from domicile.controller.memory import Memory
+from domicile.decision import AddFinalizer, Place, Plan, Refusal, ReleaseFinalizer, Snapshot, Withdraw
+from domicile.decision.events import Told, told
+from domicile.decision.plan import Act
+from domicile.fleet import Fleet
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How it went."""
+
+    changed: bool
+    """Whether something is known now that was not when the plan was made: look again at once."""
+    failed: bool
+    """Whether something has to be tried again."""
+    pending: bool
+    """Whether something was begun that takes its time."""
+
+
+_NOT_LEADING = Done(changed=False, failed=True, pending=False)
+"""Another process may lead now: nothing was done."""
+
+
+class CarryOut:
+    """The acts, on the hub and on the members."""
+
+    def __init__(self, hub: Hub, fleet: Fleet, clock: Callable[[], datetime], may_act: Callable[[], bool]) -> None:
+        self._hub, self._fleet, self._clock, self._may_act = hub, fleet, clock, may_act
+
+    async def __call__(self, plan: Plan, seen: Snapshot, memory: Memory) -> Done:
+        """Finalizer first, then the decision made durable in the status, then the members, each by itself.
+
+        Raises kube.KubeError where the hub could not be written: then nothing was placed on any member.
+        """
+        if not self._may_act():
+            return _NOT_LEADING
+        try:
+            if any(isinstance(act, AddFinalizer) for act in plan.acts):
+                await self._hub.add_finalizer(seen.model)
+                # The model has a new version now: the rest is decided on that one.
+                return Done(changed=True, failed=False, pending=False)
+            events = await self._record(plan, seen)
+        except kube.Conflict:
+            raise  # The plan is out of date.
+        except kube.KubeError:
+            # Placing needs the finalizer, and the decision on record. Withdrawing waits for nothing.
+            await self._all([act for act in plan.acts if isinstance(act, Withdraw)], seen, memory)
+            raise
+        done, _ = await asyncio.gather(self._all(plan.acts, seen, memory), self._tell(events, seen))
+        return done
+
+    async def _record(self, plan: Plan, seen: Snapshot) -> tuple[Told, ...]:
+        """Write the decision down before it is acted on, and give the events of it; nothing is written that is there
+        already, nor to a model that is let go."""
+        before = seen.model.status
+        if before == plan.status or any(isinstance(act, ReleaseFinalizer) for act in plan.acts):
+            return ()
+        await self._hub.write_status(seen.model, plan.status)
+        return told(before, plan.status)
+
+    async def _tell(self, events: Iterable[Told], seen: Snapshot) -> None:
+        for event in events:
+            await self._hub.tell(seen.model, event)
+
+    async def _all(self, acts: Iterable[Act], seen: Snapshot, memory: Memory) -> Done:
+        """Side by side: one slow member delays no other."""
+        outcomes = await asyncio.gather(*(self._act(act, seen, memory) for act in acts))
+        return Done(
+            changed=any(outcome.changed for outcome in outcomes),
+            failed=any(outcome.failed for outcome in outcomes),
+            pending=any(outcome.pending for outcome in outcomes),
+        )
+
+    def _act(self, act: object, seen: Snapshot, memory: Memory) -> Awaitable[Done]:
+        match act:
+            case Place():
+                return self._place(act, memory)
+            case Withdraw():
+                return self._withdraw(act, seen, memory)
+            case _:
+                return self._release(seen)
+
+    async def _release(self, seen: Snapshot) -> Done:
+        await self._hub.release_finalizer(seen.model)
+        return Done(changed=False, failed=False, pending=False)
+
+    async def _place(self, act: Place, memory: Memory) -> Done:
+        if not self._may_act():  # The hub may have taken its time.
+            return _NOT_LEADING
+        name = act.permit.member.name
+        memory.proven_absent.discard(name)
+        try:
+            applied = await self._fleet.place(act.permit, act.workload, self._clock())
+        except (fleet.GateError, kube.KubeError) as error:
+            refusal = Refusal(type(error).__name__, str(error))
+            log.warning("placing %s on %s: %s", act.permit.model, name, refusal.message)
+            changed = memory.refusals.get(name) != refusal
+            memory.refusals[name] = refusal
+            return Done(changed=changed, failed=True, pending=False)
+        if applied.written:
+            log.info("placed %s on %s: wrote %s", act.permit.model, name, ", ".join(applied.written))
+        changed = memory.refusals.pop(name, None) is not None
+        return Done(changed=changed, failed=False, pending=False)
+
+    async def _withdraw(self, act: Withdraw, seen: Snapshot, memory: Memory) -> Done:
+        if not self._may_act():
+            return _NOT_LEADING
+        name = act.member.name
+        try:
+            outcome = await self._fleet.withdraw(act.member, seen.ref)
+        except (fleet.GateError, kube.KubeError) as error:
+            log.warning("withdrawing %s from %s: %s", seen.ref, name, error)
+            return Done(changed=False, failed=True, pending=False)
+        if isinstance(outcome, fleet.Withdrawn):
+            memory.proven_absent.add(name)
+            log.info("withdrew %s from %s: nothing of it is left", seen.ref, name)
+            return Done(changed=True, failed=False, pending=False)
+        return Done(changed=False, failed=False, pending=True)

@@ -1,0 +1,77 @@
+"""One reconcile of a RegionalCluster: connect to the member it names, and report what is seen of it."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from domicile import kube
+from domicile.controller.hub import Hub
+from domicile.controller.members import Members
+from domicile.controller.store import Store, Unreadable
+from domicile.decision.clusterstatus import cluster_status
+from domicile.decision.decide import CONNECTING
+from domicile.decision.events import Told
+from domicile.placement.view import OutOfSight
+
+log = logging.getLogger(__name__)
+
+_RETRY = 5.0
+
+
+class Clusters:
+    """Reconciles members, one at a time each."""
+
+    def __init__(
+        self,
+        store: Store,
+        members: Members,
+        hub: Hub,
+        clock: Callable[[], datetime],
+        may_act: Callable[[], bool],
+        look_again: Callable[[str, float], None],
+    ) -> None:
+        self._store, self._members, self._hub = store, members, hub
+        self._clock, self._may_act, self._look_again = clock, may_act, look_again
+
+    async def reconcile(self, name: str) -> None:
+        """Bring one member's connection and status in step. Never raises: what went wrong is tried again later."""
+        try:
+            await self._reconcile(name)
+        except kube.Conflict:
+            self._look_again(name, 0.1)
+        except kube.KubeError as error:
+            log.info("RegionalCluster %s is tried again: %s", name, error)
+            self._look_again(name, _RETRY)
+        except Exception:
+            log.exception("reconciling RegionalCluster %s failed", name)
+            self._look_again(name, _RETRY)
+
+    async def connect(self, name: str) -> None:
+        """Register the member with its kubeconfig as it is now."""
+        cluster = self._store.clusters.get(("", name))
+        if isinstance(cluster, Unreadable):
+            log.warning("RegionalCluster %s cannot be read, and stays as it was: %s", name, cluster.why)
+            return
+        if cluster is None:
+            self._members.unregister(name)
+            return
+        self._members.register(cluster, await self._hub.kubeconfig(cluster.spec.kubeconfig_secret_ref))
+
+    async def _reconcile(self, name: str) -> None:
+        await self.connect(name)
+        cluster, view = self._store.clusters.get(("", name)), self._members.view(name)
+        if cluster is None or isinstance(cluster, Unreadable) or view is None or not self._may_act():
+            return
+        if isinstance(view.connection, OutOfSight) and view.connection.reason == CONNECTING:
+            return  # The outcome comes by itself, within seconds.
+        status = cluster_status(cluster, view, self._clock())
+        if status == cluster.status:
+            return
+        await self._hub.write_cluster_status(cluster, status)
+        before = {c.type: c for c in cluster.status.conditions} if cluster.status else {}
+        ready = status.conditions[0]
+        earlier = before.get("Ready")
+        if earlier is None or (earlier.status, earlier.reason) != (ready.status, ready.reason):
+            kind = "Normal" if ready.status == "True" else "Warning"
+            occasion = ready.last_transition_time.isoformat()
+            await self._hub.tell(cluster, Told(kind, ready.reason, "Connect", ready.message, occasion=occasion))

@@ -1,0 +1,32 @@
+"""What the controller remembers of a model between two looks. All of it can be lost: it is found out again."""
+
+from dataclasses import dataclass, field
+
+from domicile.decision import Refusal
+
+
+@dataclass
+class Memory:
+    """Of one model, by its UID."""
+
+    refusals: dict[str, Refusal] = field(default_factory=dict[str, Refusal])
+    """By member: why the last write there failed."""
+    proven_absent: set[str] = field(default_factory=set[str])
+    """Members that were asked consistently and had nothing of the model since the last write there."""
+    failures: int = 0
+    """Passes in a row that did not go through, for the back-off."""
+
+
+class Memories:
+    """Of all models."""
+
+    def __init__(self) -> None:
+        self._by_uid: dict[str, Memory] = {}
+
+    def of(self, uid: str) -> Memory:
+        """The memory of a model; empty at first."""
+        return self._by_uid.setdefault(uid, Memory())
+
+    def forget(self, uid: str) -> None:
+        """The model is gone."""
+        self._by_uid.pop(uid, None)

@@ -1,0 +1,30 @@
+"""Observe: from the hub's store and the fleet's watches to one immutable Snapshot."""
+
+from domicile.api import SovereignModel
+from domicile.controller.members import Members
+from domicile.controller.memory import Memories
+from domicile.controller.store import Store
+from domicile.decision import Snapshot
+from domicile.placement.view import OutOfSight
+from domicile.residency import ModelRef
+
+
+def observe(model: SovereignModel, store: Store, members: Members, memories: Memories) -> Snapshot:
+    """What is known now of a model and of the world around it."""
+    meta = model.metadata
+    ref = ModelRef(meta.namespace, meta.name, meta.uid)
+    views = members.views()
+    memory = memories.of(meta.uid)
+    return Snapshot(
+        model=model,
+        namespace_labels=store.namespaces.of(meta.namespace),
+        policies=store.policies.readable(),
+        attestations=store.attestations.readable(),
+        members=views,
+        seen={
+            name: members.seen(name, ref) for name, view in views.items() if not isinstance(view.connection, OutOfSight)
+        },
+        refusals=dict(memory.refusals),
+        proven_absent=frozenset(memory.proven_absent),
+        unreadable=store.unreadable_rules(),
+    )

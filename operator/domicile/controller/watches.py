@@ -1,0 +1,91 @@
+"""kopf's part: watching the hub, without a write. Its events feed the store and wake what they can affect."""
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import kopf
+
+from domicile.api import GROUP, KINDS, VERSION
+from domicile.controller.settings import Settings
+
+
+def registry(on_object: Callable[[str, str, Mapping[str, Any]], None], settings: Settings) -> kopf.OperatorRegistry:
+    """Handlers for all our kinds and for namespaces. `on_object(plural, type, object)` must not block or raise."""
+    handlers = kopf.OperatorRegistry()
+
+    def watch(group: str, version: str, plural: str) -> None:
+        # on.event alone: kopf's other handlers keep their state in annotations, at two to three writes an object.
+        @kopf.on.event(group, version, plural, registry=handlers, id=f"watch-{plural}")
+        def seen(event: Mapping[str, Any], **_: Any) -> None:
+            on_object(plural, str(event.get("type") or ""), event["object"])
+
+    for kind in KINDS:
+        watch(GROUP, VERSION, kind.info.plural)
+    watch("", "v1", "namespaces")
+
+    @kopf.on.login(registry=handlers, id="login")
+    def login(**_: Any) -> kopf.ConnectionInfo:
+        return _connection(settings)
+
+    return handlers
+
+
+async def run(handlers: kopf.OperatorRegistry, settings: Settings, stop: asyncio.Event) -> None:
+    """Watch until cancelled; signals set `stop`. Raises what ended the watching otherwise."""
+    # It logs each event that a handler has seen, twice.
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    others = asyncio.all_tasks()
+    spawned = await kopf.spawn_tasks(
+        registry=handlers,
+        settings=_settings(settings),
+        # Leader election is ours, by a Lease: kopf's peering is no lock.
+        standalone=True,
+        clusterwide=True,
+    )
+    _take_signals_back(stop)
+    await kopf.run_tasks(spawned, ignored=others)
+
+
+def _take_signals_back(stop: asyncio.Event) -> None:
+    """kopf handles signals from when it begins, and gives all other tasks 5 s to end: so long nobody would lead."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+def _settings(ours: Settings) -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.queueing.idle_timeout = 1.0
+    # An int: the API server takes no fractions, and kopf passes on what it is given.
+    settings.watching.server_timeout = ours.watch_seconds
+    settings.watching.connect_timeout = 5.0
+    settings.process.ultimate_exiting_timeout = None
+    return settings
+
+
+def _connection(settings: Settings) -> kopf.ConnectionInfo:
+    # Imported here: it takes a second, and only the operator needs it. Any: the package has no types.
+    from kubernetes import client, config  # pyright: ignore[reportMissingTypeStubs]
+
+    configuration: Any = cast(Any, client).Configuration()
+    loader = cast(Any, config)
+    if settings.kubeconfig is None and settings.context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        loader.load_incluster_config(client_configuration=configuration)
+    else:
+        path, context = settings.kubeconfig, settings.context
+        loader.load_kube_config(path, context, client_configuration=configuration, persist_config=False)
+    bearer: str = configuration.get_api_key_with_prefix("BearerToken") or ""
+    return kopf.ConnectionInfo(
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert,
+        certificate_path=configuration.cert_file,
+        private_key_path=configuration.key_file,
+        token=bearer.removeprefix("Bearer ").strip() or None,
+    )

@@ -1,0 +1,50 @@
+"""The operator process ends when it is told to, and not quietly when a part of it does."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from domicile.controller.app import PartEnded, _together
+
+
+async def run(*parts: Coroutine[Any, Any, None], told_to_stop: bool = False) -> None:
+    stop = asyncio.Event()
+    if told_to_stop:
+        stop.set()
+    async with _together() as tasks:
+        for part in parts:
+            tasks.add(part)
+        await tasks.until(stop)
+
+
+async def for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def ends() -> None:
+    return
+
+
+async def fails() -> None:
+    raise ValueError("the watch broke")
+
+
+async def is_cancelled() -> None:
+    raise asyncio.CancelledError
+
+
+async def test_it_ends_when_it_is_told_to() -> None:
+    await run(for_ever(), told_to_stop=True)
+
+
+@pytest.mark.parametrize("part", [ends, is_cancelled])
+async def test_a_part_that_ends_by_itself_ends_it_all(part: Any) -> None:
+    with pytest.raises(PartEnded):
+        await run(for_ever(), part())
+
+
+async def test_a_part_that_fails_says_why() -> None:
+    with pytest.raises(ValueError, match="the watch broke"):
+        await run(for_ever(), fails())
