@@ -1,0 +1,3 @@
+module domicile.dev/localfleet/modelserver
+
+go 1.26.0
