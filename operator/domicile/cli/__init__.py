@@ -1,0 +1,1 @@
+"""The command: `domicile`, also as `kubectl domicile`."""

@@ -1,0 +1,190 @@
+"""The operator of the demo: the kinds and roles it needs on the hub, its own identity, its process and its log."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from domicile import kube
+from domicile.api import KINDS
+from domicile.cli.demo import installation, texts
+from domicile.cli.demo.kubectl import Person
+from domicile.cli.demo.narration import Narrator
+from domicile.cli.demo.waiting import NotObserved, NotYet, eventually
+from domicile.cli.demo.world import World
+from domicile.cli.join import kubeconfig
+
+Manifest = Mapping[str, Any]
+
+INSTALLATION_FILE: Final = "domicile.yaml"
+PEOPLE_FILE: Final = "people.yaml"
+LOG: Final = "operator.log"
+LOG_LINES_SHOWN: Final = 20
+_TOKEN_SECONDS: Final = 24 * 3600
+_READY_WITHIN: Final = 60.0
+
+GOVERNANCE: Final = "demo:governance"
+TEAM: Final = "demo:bank-team"
+PLATFORM: Final = "demo:platform"
+"""Groups of the story's people."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """The operator's process."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    port: int
+
+
+async def knows_admission(hub: kube.KubeClient) -> bool:
+    """Whether the API server has MutatingAdmissionPolicy: stable from Kubernetes 1.36."""
+    try:
+        served = await hub.raw("GET", "/apis/admissionregistration.k8s.io/v1")
+    except kube.NotFound:
+        return False
+    return "mutatingadmissionpolicies" in {each["name"] for each in served["resources"]}
+
+
+def to_install(*, admission: bool) -> tuple[Sequence[Manifest], Sequence[Manifest]]:
+    """What an administrator puts on the hub: Domicile itself; then the team's namespace and who may do what."""
+    namespace: Manifest = yaml.safe_load(texts.example("namespace.yaml"))
+    people = installation.people(GOVERNANCE, TEAM, PLATFORM, namespace["metadata"]["name"])
+    return installation.manifests(admission=admission), (namespace, *people)
+
+
+async def install(world: World, hub: kube.KubeClient, say: Narrator) -> None:
+    """Put Domicile on the hub, and wait until its kinds are served."""
+    own, _ = to_install(admission=await knows_admission(hub))
+    await _create(world, say, INSTALLATION_FILE, own)
+    await eventually("the API server serves Domicile's kinds", lambda: _served(hub), within=_READY_WITHIN)
+
+
+async def admit_people(world: World, hub: kube.KubeClient, say: Narrator) -> None:
+    """Say who may do what, and wait until that, and what is stamped at admission, is in force."""
+    admission = await knows_admission(hub)
+    _, people = to_install(admission=admission)
+    await _create(world, say, PEOPLE_FILE, people)
+    if not admission:
+        say.skip("admission", "the hub's Kubernetes has no MutatingAdmissionPolicy, so who asked is not recorded")
+        return
+    (world.work / "probe.yaml").write_text(_probe(world))
+    await eventually("the admission policies act", lambda: _stamped(world.team), within=_READY_WITHIN)
+
+
+async def identity(world: World, hub: kube.KubeClient) -> Path:
+    """A kubeconfig by which the operator is its own ServiceAccount, with the chart's roles and no others."""
+    path = f"/api/v1/namespaces/{installation.NAMESPACE}/serviceaccounts/{installation.OPERATOR}/token"
+    request = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": _TOKEN_SECONDS},
+    }
+    answer = await hub.raw("POST", path, body=request)
+    address = kubeconfig.address_of(world.hub_context, world.kubeconfig)
+    file = world.work / "operator.kubeconfig"
+    file.touch(mode=0o600)
+    file.write_text(kubeconfig.with_token("hub", address, answer["status"]["token"]))
+    return file
+
+
+def start(hub: Path, work: Path, environment: Mapping[str, str], *, outlive: bool) -> Running:
+    """Start `domicile operator`. Unless it is to outlive us it ends when we do, however that comes."""
+    log = work / LOG
+    port = _free_port()
+    arguments = (
+        "operator",
+        f"--namespace={installation.NAMESPACE}",
+        f"--kubeconfig={hub}",
+        "--health-host=127.0.0.1",
+        f"--health-port={port}",
+        *(() if outlive else ("--stop-with-stdin",)),
+    )
+    with log.open("ab") as sink:
+        process = subprocess.Popen(
+            (sys.executable, "-m", "domicile.cli", *arguments),
+            stdin=subprocess.DEVNULL if outlive else subprocess.PIPE,
+            stdout=sink,
+            stderr=sink,
+            cwd=work,
+            env={**os.environ, **environment},
+            start_new_session=True,  # a terminal's Ctrl-C is for the demo alone
+        )
+    return Running(process, log, port)
+
+
+async def ready(running: Running) -> None:
+    """Wait until it leads and has looked at the hub."""
+
+    async def look() -> NotYet | None:
+        if running.process.poll() is not None:
+            raise NotObserved(f"the operator ended with exit code {running.process.returncode}")
+        return await asyncio.to_thread(_asked, running.port)
+
+    await eventually("the operator is ready", look, within=_READY_WITHIN)
+
+
+def last_lines(log: Path) -> str:
+    """The end of a log, for who has to find out what went wrong."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError as error:
+        return f"(no log: {error})"
+    return "\n".join(lines[-LOG_LINES_SHOWN:])
+
+
+async def _create(world: World, say: Narrator, file: str, manifests: Sequence[Manifest]) -> None:
+    (world.work / file).write_text(yaml.safe_dump_all([dict(each) for each in manifests], sort_keys=False))
+    say.command(world.root.name, f"kubectl create --filename={file}")
+    answer = await world.root.kubectl("create", f"--filename={file}")
+    if answer.code != 0:
+        raise NotObserved(f"installing Domicile on the hub failed:\n     {answer.stderr.strip()}")
+    say.output(f"{len(answer.stdout.splitlines())} objects created")
+
+
+async def _served(hub: kube.KubeClient) -> NotYet | None:
+    listed = await hub.raw("GET", "/apis/domicile.dev/v1alpha1")
+    missing = {kind.info.plural for kind in KINDS} - {each["name"] for each in listed["resources"]}
+    return NotYet(f"not served yet: {', '.join(sorted(missing))}") if missing else None
+
+
+async def _stamped(team: Person) -> NotYet | None:
+    """API servers read new admission policies, roles and bindings a moment after they were written."""
+    answer = await team.kubectl("create", "--dry-run=server", "--filename=probe.yaml", "--output=json")
+    if answer.code != 0:
+        return NotYet(answer.stderr.strip())
+    stamped = "domicile.dev/withdraw" in answer.stdout
+    return None if stamped else NotYet("a new model gets no finalizer yet")
+
+
+def _probe(world: World) -> str:
+    text = texts.churn_forecast(world.model_image, world.server_image)
+    return texts.filled(text, "name: churn-forecast", "name: probe")
+
+
+def _asked(port: int) -> NotYet | None:
+    url = f"http://127.0.0.1:{port}/readyz"
+    try:
+        with urllib.request.urlopen(url, timeout=2):
+            return None
+    except urllib.error.HTTPError as error:
+        return NotYet(error.read().decode(errors="replace").strip())
+    except OSError as error:
+        return NotYet(str(error))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

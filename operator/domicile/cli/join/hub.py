@@ -1,0 +1,62 @@
+"""What joining makes on the hub, the kubeconfig's Secret and the RegionalCluster, and the attestation that is left to write."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any, Final
+
+from domicile.api import RegionalCluster
+from domicile.cli.join.member import OURS
+from domicile.kube import Resource
+
+Manifest = Mapping[str, Any]
+
+CLUSTERS: Final = Resource("domicile.dev", "v1alpha1", RegionalCluster.info.plural, namespaced=False)
+KEY: Final = "kubeconfig"
+
+
+def secret_name(cluster: str) -> str:
+    """Name of the Secret with the cluster's kubeconfig."""
+    return f"{cluster}-kubeconfig"
+
+
+def secret(cluster: str, namespace: str, kubeconfig: str) -> Manifest:
+    """The kubeconfig, where the operator alone is to read it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {"name": secret_name(cluster), "namespace": namespace, "labels": dict([OURS])},
+        "data": {KEY: base64.b64encode(kubeconfig.encode()).decode()},
+    }
+
+
+def regional_cluster(cluster: str, uid: str) -> Manifest:
+    """The RegionalCluster, pinned to the member's identity."""
+    return {
+        "apiVersion": "domicile.dev/v1alpha1",
+        "kind": "RegionalCluster",
+        "metadata": {"name": cluster},
+        "spec": {"clusterUID": uid, "kubeconfigSecretRef": {"name": secret_name(cluster), "key": KEY}},
+    }
+
+
+def attestation_to_write(cluster: str, uid: str) -> str:
+    """YAML of a ClusterAttestation with the identity filled in and every fact left to who vouches for it."""
+    return f"""\
+apiVersion: domicile.dev/v1alpha1
+kind: ClusterAttestation
+metadata:
+  name: {cluster}
+spec:
+  clusterRef: {{name: {cluster}, uid: {uid}}}
+  facts:                            # ISO 3166 codes such as SG or MY-14; what is left out is unknown, and unknown denies
+    workers: {{jurisdiction: }}       # where the worker nodes stand
+    controlPlane: {{jurisdiction: }}  # where the control plane runs
+    operator: {{jurisdiction: }}      # under whose law the operating company stands
+    keyStore: {{jurisdiction: }}      # where the key store runs
+    registry: {{jurisdiction: }}      # where images and models are pulled from
+    telemetry: {{jurisdiction: }}     # where logs and metrics go
+  evidence: {{reference: }}           # where a person finds the document that this rests on
+  validFrom:                        # such as 2026-11-23T00:00:00Z
+  validUntil:
+"""
