@@ -1,0 +1,102 @@
+"""The order of tests on real clusters, and the joined and attested fleet that they share."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from domicile.cli.demo import installation
+from domicile.localfleet.fleet import Fleet
+from fleet.world import NAMESPACE, OperatorProcess, World, eventually
+
+# They need this machine's one real node for themselves, which the session's fleet holds once it runs.
+BEFORE_THE_FLEET = "test_localfleet_crash.py"
+
+PLACES = {"sg": "SG", "ph": "PH", "de": "DE"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name != BEFORE_THE_FLEET)
+
+
+@pytest.fixture(scope="session")
+def world(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The fleet with Domicile's kinds, roles and admission on the hub, three regions joined and attested; no operator."""
+    here = World(fleet, tmp_path_factory.mktemp("operators"))
+    for manifest in installation.manifests(admission=True):
+        eventually(
+            lambda manifest=manifest: _applied(here, dict(manifest)), within=30, what=f"{manifest['kind']} applied"
+        )
+    _write_operator_kubeconfig(here)
+    for name, place in PLACES.items():
+        here.join(name)
+        here.attest(name, place)
+    return here
+
+
+@pytest.fixture(scope="session")
+def _shared_operator(world: World) -> Iterator[OperatorProcess]:
+    with world.operator("shared", "--resync", "20") as process:
+        yield process
+
+
+@pytest.fixture
+def operator(_shared_operator: OperatorProcess) -> Iterator[OperatorProcess]:
+    """The session's operator, running; what it logged is shown where a test fails."""
+    _shared_operator.resume()
+    before = _shared_operator.log.stat().st_size
+    yield _shared_operator
+    with _shared_operator.log.open("rb") as log:
+        log.seek(before)
+        print(log.read().decode(errors="replace")[-6000:])
+
+
+@pytest.fixture
+def no_operator(_shared_operator: OperatorProcess) -> None:
+    """The session's operator stands aside, for tests that bring their own."""
+    _shared_operator.stop()
+
+
+def _applied(world: World, manifest: dict[str, object]) -> bool:
+    # A kind is served a moment after its CRD was made.
+    from domicile.localfleet.errors import RequestRefused
+
+    try:
+        world.hub.apply(manifest)
+    except RequestRefused as refused:
+        if refused.status == 404:
+            return False
+        raise
+    return True
+
+
+def _write_operator_kubeconfig(world: World) -> None:
+    """The operator's own identity, with the rights that the chart gives it."""
+    account = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{installation.OPERATOR}/token"
+    request = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": 6 * 3600},
+    }
+    token = world.hub.request("POST", account, request)["status"]["token"]
+    admin = json.loads(_as_json(world.fleet.hub.kubeconfig))
+    name = "domicile"
+    cluster = admin["clusters"][0]["cluster"]
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": name, "user": {"token": token}}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        "current-context": name,
+    }
+    path = world.state / "operator.kubeconfig"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(config))
+
+
+def _as_json(path: Path) -> str:
+    import yaml
+
+    return json.dumps(yaml.safe_load(path.read_text()))

@@ -1,0 +1,119 @@
+"""Members of a real fleet as `domicile cluster join` would register them: by an identity that has Domicile's rights and no more."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import builders
+from domicile import kube, localfleet, residency, serving
+from domicile.fleet import Fleet, rbac
+from domicile.placement import ClusterView, Connected, OutOfSight
+from waiting import eventually
+
+USER = "domicile-member-test"
+PINNED = "registry.example/models/iris@sha256:" + "ab" * 32
+SERVER = "registry.example/serving/softmax@sha256:" + "cd" * 32
+
+
+def grant(region: localfleet.Region, user: str = USER) -> str:
+    """Give `user` the rights of a joined hub; its kubeconfig."""
+    role = rbac.cluster_role()
+    role["metadata"] = {"name": f"{user}-test"}
+    region.api().apply(role)
+    region.api().apply(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": f"{user}-test"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"{user}-test"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+        }
+    )
+    return region.kubeconfig_for(user).read_text()
+
+
+def identity(region: localfleet.Region) -> residency.MemberId:
+    return residency.MemberId(region.name, region.kube_system_uid)
+
+
+class Members:
+    """A fleet under test, and what it told."""
+
+    def __init__(self) -> None:
+        self.changes: list[tuple[str, tuple[str, str] | None]] = []
+        self.fleet = Fleet(lambda name, model: self.changes.append((name, model)))
+
+    def join(self, region: localfleet.Region, kubeconfig: str | None = None, uid: str | None = None) -> None:
+        self.fleet.set_member(region.name, uid or region.kube_system_uid, kubeconfig or grant(region))
+
+    def view(self, name: str = "sg") -> ClusterView:
+        found = self.fleet.view(name)
+        assert found is not None
+        return found
+
+    async def connected(self, name: str = "sg", within: float = 15) -> ClusterView:
+        await eventually(
+            lambda: isinstance(self.view(name).connection, Connected), within=within, show=lambda: self.view(name)
+        )
+        return self.view(name)
+
+    async def out_of_sight(self, reason: str, name: str = "sg", within: float = 15) -> OutOfSight:
+        def look() -> OutOfSight | None:
+            sight = self.view(name).connection
+            return sight if isinstance(sight, OutOfSight) and sight.reason == reason else None
+
+        return await eventually(look, within=within, show=lambda: self.view(name).connection)
+
+    async def place(
+        self, region: localfleet.Region, workload: serving.Workload, until: datetime | None = None
+    ) -> tuple[str, ...]:
+        now = datetime.now(UTC)
+        lawful = residency.Lawful(identity(region), ("p",), ("a",), until or now + timedelta(hours=1))
+        permit = residency.permit(workload.model, lawful, builders.grounds(artifacts=workload.artifacts))
+        return (await self.fleet.place(permit, workload, now)).written
+
+
+@asynccontextmanager
+async def members() -> AsyncIterator[Members]:
+    made = Members()
+    try:
+        yield made
+    finally:
+        await made.fleet.close()
+
+
+def workload(namespace: str, name: str = "scorer", **spec: Any) -> serving.Workload:
+    """A model that any cluster can run; kwok's nodes run every image."""
+    return serving.workload(
+        builders.model(
+            name,
+            namespace,
+            modelFormat={"name": "softmax-json"},
+            storageUri=f"oci://{PINNED}",
+            runtime={"image": SERVER},
+            **spec,
+        ),
+        {},
+    )
+
+
+def audited(region: localfleet.Region, user: str, after: int = 0) -> Iterator[dict[str, Any]]:
+    """What the API server wrote down of a user, from an offset of its audit log on."""
+    with region.audit_log.open("rb") as log:
+        log.seek(after)
+        for line in log:
+            event = json.loads(line)
+            if event["user"]["username"] == user:
+                yield event
+
+
+def writes(region: localfleet.Region, user: str = USER, after: int = 0) -> list[str]:
+    """Verb and object of each write."""
+    written = [e for e in audited(region, user, after) if e["verb"] not in ("get", "list", "watch")]
+    return [f"{e['verb']} {e['objectRef']['resource']}/{e['objectRef'].get('name', '')}" for e in written]
+
+
+def client(text: str) -> kube.KubeClient:
+    return kube.KubeClient(kube.from_secret(text))

@@ -1,0 +1,141 @@
+"""What placing costs, what being settled costs, and that nothing was written outside the lawful set: from audit logs."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from fleet import audit
+from fleet.world import OperatorProcess, World, eventually, policy
+
+SETTLED_SECONDS = 120
+
+
+def logs(world: World) -> Mapping[str, Path]:
+    return {"hub": world.fleet.hub.audit_log, **{n: r.audit_log for n, r in world.fleet.regions.items()}}
+
+
+def marks(world: World) -> Mapping[str, int]:
+    return {name: audit.size(log) for name, log in logs(world).items()}
+
+
+@pytest.fixture
+def bank(world: World, hub_namespace: str, operator: OperatorProcess) -> str:
+    world.hub.apply(policy(hub_namespace, hub_namespace, "SG"))
+    return hub_namespace
+
+
+def test_one_placement_costs_two_hub_writes_and_one_workload_write(world: World, bank: str) -> None:
+    world.model(bank, "warm-up")
+    world.ready(bank, "warm-up")
+    before = marks(world)
+    world.model(bank)
+    world.ready(bank)
+    world.model(bank, "after")
+    world.ready(bank, "after")  # Late writes of the first would have come by now.
+    hub = [w for w in audit.writes(logs(world)["hub"], since=before["hub"]) if w.name == "scorer"]
+    member = [w for w in audit.writes(logs(world)["sg"], since=before["sg"]) if w.name == "scorer"]
+    print("hub:", *hub, "member:", *member, sep="\n  ")
+    # The finalizer came by admission. The decision, before the act; and that it serves.
+    assert [(w.verb, w.resource) for w in audit.accepted(hub)] == [("patch", "sovereignmodels/status")] * 2
+    assert sorted(w.resource for w in audit.accepted(member)) == [
+        "inferenceservices",
+        "serviceaccounts",
+        "servingruntimes",
+    ]
+    assert [str(w) for w in (*hub, *member) if w.code >= 300] == []
+
+
+def test_the_decision_is_on_record_before_the_workload_is_written(world: World, bank: str) -> None:
+    before = marks(world)
+    world.model(bank)
+    world.ready(bank)
+    recorded = audit.accepted(audit.writes(logs(world)["hub"], since=before["hub"]), "sovereignmodels/status")
+    written = audit.accepted(audit.writes(logs(world)["sg"], since=before["sg"]), "inferenceservices")
+    assert recorded[0].at < written[0].at
+
+
+def test_a_move_writes_nothing_to_clusters_outside_the_lawful_set(world: World, bank: str) -> None:
+    before = marks(world)
+    world.model(bank)
+    world.ready(bank, on="sg")
+    middle = marks(world)
+    world.hub.apply(policy(bank, bank, "PH"))
+    world.ready(bank, on="ph")
+    world.delete(bank)
+    world.gone(bank)
+    found = {name: audit.writes(log, since=before[name]) for name, log in logs(world).items() if name != "hub"}
+    assert {name: bool(audit.placing(found[name])) for name in found} == {"sg": True, "ph": True, "de": False}
+    early = audit.writes(logs(world)["ph"], since=before["ph"])[: len(found["ph"])]
+    assert [w for w in early if w.at < _first_after(world, middle)] == []
+
+
+def _first_after(world: World, mark: Mapping[str, int]):
+    """When the policy that allows the Philippines was written."""
+    changed = audit.writes(logs(world)["hub"], since=mark["hub"], user="admin")
+    return next(w.at for w in changed if w.resource == "residencypolicies")
+
+
+def test_the_same_check_finds_a_planted_positive(world: World, bank: str) -> None:
+    world.model(bank)
+    world.ready(bank, on="sg")
+    before = marks(world)
+    # With the operator's own identity, as a bug in it would.
+    token = world.operator_token("de")
+    name = f"planted-{bank}"
+    status = world.post_as(
+        "de", token, "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    )
+    assert status == 201
+    try:
+        found = audit.placing(audit.writes(logs(world)["de"], since=before["de"]))
+        assert [(w.verb, w.resource) for w in found] == [("create", "namespaces")]
+    finally:
+        world.member("de").delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.mark.usefixtures("no_operator")
+def test_a_settled_fleet_costs_no_writes_but_leases(world: World, hub_namespace: str) -> None:
+    """Over two minutes that span six resyncs and at least two restarts of every watch."""
+    world.hub.apply(policy(hub_namespace, hub_namespace, "SG", "DE"))
+    with world.operator("settled", "--resync", "20", "--watch-seconds", "40"):
+        for number in range(6):
+            world.model(hub_namespace, f"scorer-{number}")
+        world.model(hub_namespace, "held", dataClasses=["health.record"])
+        for number in range(6):
+            world.ready(hub_namespace, f"scorer-{number}")
+        world.reports(hub_namespace, "Ready", "NoMatchingPolicy", "held")
+        eventually(lambda: _quiet(world), within=30, what="no write for 3 s")
+        before, until = marks(world), time.monotonic() + SETTLED_SECONDS
+        eventually(lambda: time.monotonic() >= until, within=SETTLED_SECONDS + 10, what="two minutes have passed")
+        found = {name: audit.writes(log, since=before[name]) for name, log in logs(world).items()}
+        print({name: len(w) for name, w in found.items()}, "writes in", SETTLED_SECONDS, "s, leases included")
+        assert {name: [str(w) for w in all_ if w.resource != "leases"] for name, all_ in found.items()} == {
+            name: [] for name in found
+        }
+        assert found["hub"], "the lease was renewed: the log is read"
+        restarts = {name: _watches(log, before[name]) for name, log in logs(world).items()}
+        print(restarts, "watches begun")
+        assert all(count >= 2 * 5 for count in restarts.values()), restarts
+        for number in range(6):
+            world.delete(hub_namespace, f"scorer-{number}")
+        world.delete(hub_namespace, "held")
+        for number in range(6):
+            world.gone(hub_namespace, f"scorer-{number}")
+
+
+def _quiet(world: World) -> bool:
+    from datetime import UTC, datetime, timedelta
+
+    last = [audit.accepted(audit.writes(log))[-1:] for log in logs(world).values()]
+    return all(w.at < datetime.now(UTC) - timedelta(seconds=3) for found in last for w in found)
+
+
+def _watches(log: Path, since: int) -> int:
+    import json
+
+    with log.open("rb") as lines:
+        lines.seek(since)
+        events = (json.loads(line) for line in lines.read().split(b"\n")[:-1] if line)
+        return sum(e["verb"] == "watch" and e["user"]["username"] == audit.OPERATOR for e in events)
