@@ -268,7 +268,12 @@ def test_a_pod_falls_ill_and_recovers(illness: Illness, world: World, placed: st
     took = (told[0].at - fell_ill[0].at).total_seconds()
     print(f"on the hub after {took:.2f} s")
     assert took < SEEN_WITHIN
-    warned = [e for e in world.events(placed) if (e["type"], e["reason"]) == ("Warning", illness.reason)]
+    # The event comes after the status that it is about.
+    warned = eventually(
+        lambda: [e for e in world.events(placed) if (e["type"], e["reason"]) == ("Warning", illness.reason)],
+        within=10,
+        what=f"an event for {illness.reason}",
+    )
     assert [e["note"] for e in warned] == [illness.message]
     # Somebody restarts it: the ReplicaSet makes a new one.
     world.member("sg").delete(f"/api/v1/namespaces/{placed}/pods/{pod['metadata']['name']}")

@@ -32,20 +32,30 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def fleet(request: pytest.FixtureRequest) -> Iterator[fleets.Fleet]:
-    """The fleet of this session; with a real node when a collected test is marked `real_node` and this machine can."""
+    """The fleet of this session; with a real node when a collected test is marked `real_node` and this machine can.
+
+    The real node is cordoned but for the tests that ask for it: kwok starts an image that no registry has, a kubelet
+    does not.
+    """
     asked_for = any(item.get_closest_marker(REAL_NODE_MARK) for item in request.session.items)
     wanted = spec.FleetSpec(name=f"pytest-{os.getpid()}", real_node_in="sg" if asked_for else None)
     with starting.running(wanted, progress.PlainProgress(sys.__stderr__)) as up:
+        for region in up.regions.values():
+            if region.real_node is not None:
+                _take_pods(region, region.real_node, yes=False)
         yield up
 
 
 @pytest.fixture
-def real_node(fleet: fleets.Fleet) -> str:
-    """Name of the real node in region sg; skips with the reason when there is none. Mark such tests `real_node`."""
+def real_node(fleet: fleets.Fleet) -> Iterator[str]:
+    """Name of the real node in region sg, which takes pods during the test; skips with the reason when there is none.
+    Mark such tests `real_node`."""
     region = fleet.regions["sg"]
     if region.real_node is None:
         pytest.skip(region.no_real_node or "the session was started without a real node: mark the test real_node")
-    return region.real_node
+    _take_pods(region, region.real_node, yes=True)
+    yield region.real_node
+    _take_pods(region, region.real_node, yes=False)
 
 
 @pytest.fixture
@@ -59,6 +69,10 @@ def hub_namespace(fleet: fleets.Fleet) -> Iterator[str]:
     # Not waited for: objects in it may hold finalizers of an operator that no longer runs.
     hub.delete(f"/api/v1/namespaces/{name}")
     _clean_members(fleet.regions, before)
+
+
+def _take_pods(region: fleets.Region, node: str, *, yes: bool) -> None:
+    region.api().merge(f"/api/v1/nodes/{node}", {"spec": {"unschedulable": None if yes else True}})
 
 
 def _clean_members(regions: Mapping[str, fleets.Region], before: Mapping[str, frozenset[str]]) -> None:
