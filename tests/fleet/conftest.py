@@ -8,7 +8,7 @@ import pytest
 
 from domicile.cli.demo import installation
 from domicile.localfleet.fleet import Fleet
-from fleet.world import NAMESPACE, OperatorProcess, World, eventually
+from fleet.world import MODELS, NAMESPACE, OperatorProcess, World, eventually
 
 # They need this machine's one real node for themselves, which the session's fleet holds once it runs.
 BEFORE_THE_FLEET = "test_localfleet_crash.py"
@@ -28,6 +28,7 @@ def world(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> World:
         eventually(
             lambda manifest=manifest: _applied(here, dict(manifest)), within=30, what=f"{manifest['kind']} applied"
         )
+    eventually(lambda: _admits(here), within=60, what="a model is admitted, and gets its finalizer")
     _write_operator_kubeconfig(here)
     for name, place in PLACES.items():
         here.join(name)
@@ -69,6 +70,15 @@ def _applied(world: World, manifest: dict[str, object]) -> bool:
             return False
         raise
     return True
+
+
+def _admits(here: World) -> bool:
+    """API servers act on new admission policies, and know the schemas that these need, a moment after they were made."""
+    path = MODELS.format(namespace="default")
+    status, answer = here.hub.raw(
+        "POST", f"{path}?dryRun=All", json.dumps(here.model_manifest("default", "probe")).encode()
+    )
+    return status == 201 and b"domicile.dev/withdraw" in answer
 
 
 def _write_operator_kubeconfig(world: World) -> None:
