@@ -173,6 +173,7 @@ def seen_deployment(workload: serving.Workload, /, **changed: Any) -> serving.Se
         "generation": 2,
         "observed_generation": 2,
         "replicas": copies,
+        "total": changed.get("updated", copies),
         "updated": copies,
         "available": copies,
         "workload": workload.digest,
@@ -189,6 +190,12 @@ def seen_pod(workload: serving.Workload, /, **changed: Any) -> serving.SeenPod:
         "workload": workload.digest,
     }
     return serving.SeenPod(**{**usual, **changed})
+
+
+def seen_pods(workload: serving.Workload, copies: int | None = None, /) -> tuple[serving.SeenPod, ...]:
+    """As many ready pods as copies are asked for, or so many."""
+    count = workload.inference_service["spec"]["predictor"]["minReplicas"] if copies is None else copies
+    return tuple(seen_pod(workload, name=f"{workload.model.name}-predictor-7c9d-{number}") for number in range(count))
 
 
 def seen_object(manifest: serving.Manifest, *, deleting: bool = False, **more: Any) -> serving.SeenObject:
@@ -211,6 +218,6 @@ def seen_workload(workload: serving.Workload, /, **changed: Any) -> serving.Seen
         "inference_service": seen_object(workload.inference_service, status=READY),
         "companions": {manifest["kind"]: seen_object(manifest) for manifest in workload.companions},
         "deployments": (seen_deployment(workload),),
-        "pods": (seen_pod(workload),),
+        "pods": seen_pods(workload),
     }
     return serving.SeenWorkload(**{**usual, **changed})

@@ -142,10 +142,25 @@ def test_a_deployment_as_health_wants_it() -> None:
         {
             "metadata": {"name": "d", "generation": 4},
             "spec": {"replicas": 3, "template": {"metadata": {"annotations": {WORKLOAD: "sha256:1"}}}},
-            "status": {"observedGeneration": 3, "updatedReplicas": 2, "availableReplicas": 1, "conditions": [late]},
+            "status": {
+                "observedGeneration": 3,
+                "replicas": 5,
+                "updatedReplicas": 2,
+                "availableReplicas": 1,
+                "conditions": [late],
+            },
         }
     )
-    assert read == serving.SeenDeployment("d", 4, 3, 3, 2, 1, "sha256:1", "timed out")
+    assert read == serving.SeenDeployment(
+        "d", 4, 3, replicas=3, total=5, updated=2, available=1, workload="sha256:1", deadline_exceeded="timed out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("phase", "finished"), [("Failed", True), ("Succeeded", True), ("Running", False), ("Pending", False)]
+)
+def test_a_pod_that_has_ended_is_known_as_such(phase: str, finished: bool) -> None:
+    assert kept_pod(phase=phase, reason="Evicted").finished is finished
 
 
 @pytest.mark.parametrize("nonsense", [{}, {"metadata": None, "spec": [], "status": "x"}, {"metadata": {"name": 7}}])

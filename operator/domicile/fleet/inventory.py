@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
+from domicile.fleet.kinds import FINISHED
 from domicile.kube import Object, shape
 from domicile.placement.view import AcceleratorNode
 
 ACCELERATOR = "nvidia.com/gpu"
 _PRODUCT = "nvidia.com/gpu.product"
 _MEMORY = "nvidia.com/gpu.memory"
-_TERMINAL = ("Succeeded", "Failed")
 
 
 def accelerators(nodes: Iterable[Object], pods: Iterable[Object]) -> tuple[AcceleratorNode, ...]:
@@ -40,7 +40,7 @@ def _granted(pods: Iterable[Object]) -> Mapping[str, int]:
     by_node: dict[str, int] = {}
     for pod in pods:
         node = pod["spec"]["nodeName"]
-        if node and pod["status"]["phase"] not in _TERMINAL:
+        if node and pod["status"]["phase"] not in FINISHED:
             by_node[node] = by_node.get(node, 0) + _needs(pod)
     return by_node
 
