@@ -147,9 +147,17 @@ def grounds(**changed: Any) -> residency.Grounds:
 
 
 def node(
-    name: str = "gpu-0", product: str = "NVIDIA-L4", *, memory_mib: int | None = 23034, of: int = 1, granted: int = 0
+    name: str = "gpu-0",
+    product: str = "NVIDIA-L4",
+    *,
+    memory_mib: int | None = 23034,
+    of: int = 1,
+    granted: int = 0,
+    own: int = 0,
 ) -> placement.AcceleratorNode:
-    return placement.AcceleratorNode(name, product, memory_mib, of, granted)
+    """`granted` is what another model has of it, `own` what fraud-scorer has."""
+    held = {("treasury", "forecast"): granted, ("retail-banking", "fraud-scorer"): own}
+    return placement.AcceleratorNode(name, product, memory_mib, of, {model: n for model, n in held.items() if n})
 
 
 def view(name: str = "sg", *nodes: placement.AcceleratorNode, **changed: Any) -> placement.ClusterView:
