@@ -147,9 +147,17 @@ def grounds(**changed: Any) -> residency.Grounds:
 
 
 def node(
-    name: str = "gpu-0", product: str = "NVIDIA-L4", *, memory_mib: int | None = 23034, of: int = 1, granted: int = 0
+    name: str = "gpu-0",
+    product: str = "NVIDIA-L4",
+    *,
+    memory_mib: int | None = 23034,
+    of: int = 1,
+    granted: int = 0,
+    own: int = 0,
 ) -> placement.AcceleratorNode:
-    return placement.AcceleratorNode(name, product, memory_mib, of, granted)
+    """`granted` is what another model has of it, `own` what fraud-scorer has."""
+    held = {("treasury", "forecast"): granted, ("retail-banking", "fraud-scorer"): own}
+    return placement.AcceleratorNode(name, product, memory_mib, of, {model: n for model, n in held.items() if n})
 
 
 def view(name: str = "sg", *nodes: placement.AcceleratorNode, **changed: Any) -> placement.ClusterView:
@@ -173,6 +181,7 @@ def seen_deployment(workload: serving.Workload, /, **changed: Any) -> serving.Se
         "generation": 2,
         "observed_generation": 2,
         "replicas": copies,
+        "total": changed.get("updated", copies),
         "updated": copies,
         "available": copies,
         "workload": workload.digest,
@@ -189,6 +198,12 @@ def seen_pod(workload: serving.Workload, /, **changed: Any) -> serving.SeenPod:
         "workload": workload.digest,
     }
     return serving.SeenPod(**{**usual, **changed})
+
+
+def seen_pods(workload: serving.Workload, copies: int | None = None, /) -> tuple[serving.SeenPod, ...]:
+    """As many ready pods as copies are asked for, or so many."""
+    count = workload.inference_service["spec"]["predictor"]["minReplicas"] if copies is None else copies
+    return tuple(seen_pod(workload, name=f"{workload.model.name}-predictor-7c9d-{number}") for number in range(count))
 
 
 def seen_object(manifest: serving.Manifest, *, deleting: bool = False, **more: Any) -> serving.SeenObject:
@@ -211,6 +226,6 @@ def seen_workload(workload: serving.Workload, /, **changed: Any) -> serving.Seen
         "inference_service": seen_object(workload.inference_service, status=READY),
         "companions": {manifest["kind"]: seen_object(manifest) for manifest in workload.companions},
         "deployments": (seen_deployment(workload),),
-        "pods": (seen_pod(workload),),
+        "pods": seen_pods(workload),
     }
     return serving.SeenWorkload(**{**usual, **changed})

@@ -34,12 +34,14 @@ def node(
     }
 
 
-def pod(*requests: int, phase: str = "Running", on: str = "gpu-0", inits: Any = ()) -> kube.Object:
+def pod(
+    *requests: int, phase: str = "Running", on: str = "gpu-0", inits: Any = (), of: str = "fraud-scorer"
+) -> kube.Object:
     containers = [
         {"name": str(n), "image": "x", "resources": {"requests": {GPU: str(r)}}} for n, r in enumerate(requests)
     ]
     return {
-        "metadata": {"name": "p", "namespace": "ns"},
+        "metadata": {"name": "p", "namespace": "ns", "labels": {MODEL_LABEL: of}},
         "spec": {"nodeName": on, "containers": containers, "initContainers": list(inits)},
         "status": {"phase": phase},
     }
@@ -62,6 +64,14 @@ USABLE: dict[str, tuple[kube.Object, bool]] = {
     "one whose taint drives pods away": (node(taints=[{"key": "x", "effect": "NoExecute"}]), False),
     "one that is only not preferred": (node(taints=[{"key": "x", "effect": "PreferNoSchedule"}]), True),
     "one kept for accelerators": (node(taints=[{"key": GPU, "effect": "NoSchedule"}]), True),
+    "one that drives pods with accelerators away, which they do not tolerate": (
+        node(taints=[{"key": GPU, "effect": "NoExecute"}]),
+        False,
+    ),
+    "one that is kept for accelerators and drives pods away": (
+        node(taints=[{"key": GPU, "effect": "NoSchedule"}, {"key": GPU, "effect": "NoExecute"}]),
+        False,
+    ),
     "one without accelerators": (node(gpus=None), False),
     "one whose accelerators are broken": (node(gpus="0"), False),
     "one that says nonsense": (node(gpus="many"), False),
@@ -89,7 +99,21 @@ GRANTED: dict[str, tuple[tuple[kube.Object, ...], int]] = {
 
 @pytest.mark.parametrize(("pods", "granted"), GRANTED.values(), ids=GRANTED.keys())
 def test_what_of_them_is_given_out_already(pods: tuple[kube.Object, ...], granted: int) -> None:
-    assert seen(node(), *pods)[0].granted == granted
+    assert sum(seen(node(), *pods)[0].granted.values()) == granted
+
+
+def test_what_is_given_out_is_told_by_model() -> None:
+    mine, yours = pod(1, of="mine"), pod(1, of="yours")
+    found = seen(node(gpus="4"), mine, mine, yours)[0]
+    assert found.granted == {("ns", "mine"): 2, ("ns", "yours"): 1}
+    assert (found.free_for(("ns", "mine")), found.free_for(("ns", "yours")), found.free_for(("ns", "new"))) == (3, 2, 1)
+
+
+def test_what_counts_as_usable_is_what_the_pods_tolerate() -> None:
+    workload = serving.workload(builders.model(accelerators={"count": 1}), {})
+    (tolerated,) = workload.inference_service["spec"]["predictor"]["tolerations"]
+    assert tolerated == {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
+    assert len(seen(node(taints=[{"key": tolerated["key"], "effect": tolerated["effect"]}]))) == 1
 
 
 def test_a_node_that_only_says_it_lives_is_no_change() -> None:
@@ -142,10 +166,25 @@ def test_a_deployment_as_health_wants_it() -> None:
         {
             "metadata": {"name": "d", "generation": 4},
             "spec": {"replicas": 3, "template": {"metadata": {"annotations": {WORKLOAD: "sha256:1"}}}},
-            "status": {"observedGeneration": 3, "updatedReplicas": 2, "availableReplicas": 1, "conditions": [late]},
+            "status": {
+                "observedGeneration": 3,
+                "replicas": 5,
+                "updatedReplicas": 2,
+                "availableReplicas": 1,
+                "conditions": [late],
+            },
         }
     )
-    assert read == serving.SeenDeployment("d", 4, 3, 3, 2, 1, "sha256:1", "timed out")
+    assert read == serving.SeenDeployment(
+        "d", 4, 3, replicas=3, total=5, updated=2, available=1, workload="sha256:1", deadline_exceeded="timed out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("phase", "finished"), [("Failed", True), ("Succeeded", True), ("Running", False), ("Pending", False)]
+)
+def test_a_pod_that_has_ended_is_known_as_such(phase: str, finished: bool) -> None:
+    assert kept_pod(phase=phase, reason="Evicted").finished is finished
 
 
 @pytest.mark.parametrize("nonsense", [{}, {"metadata": None, "spec": [], "status": "x"}, {"metadata": {"name": 7}}])

@@ -77,7 +77,8 @@ def test_what_does_not(cluster: placement.ClusterView) -> None:
     assert ability(asked(), cluster) == Able(())
 
 
-A100, H100 = "NVIDIA-A100", "NVIDIA-H100"
+A100, H100, T4 = "NVIDIA-A100", "NVIDIA-H100", "NVIDIA-T4"
+T4_SELECTOR = {"nvidia.com/gpu.product": T4}
 
 SELECTED: dict[str, tuple[placement.Need, tuple[placement.AcceleratorNode, ...], dict[str, str]]] = {
     "the only product": (asked({"count": 1}), (node(),), L4),
@@ -106,6 +107,23 @@ SELECTED: dict[str, tuple[placement.Need, tuple[placement.AcceleratorNode, ...],
         (node("a", of=3, granted=1), node("b", of=2)),
         L4,
     ),
+    "copies on nodes that differ in memory, where any memory will do": (
+        asked({"count": 1}, {"min": 2}), (node("a", T4, memory_mib=15360), node("b", T4, memory_mib=15109)), T4_SELECTOR,
+    ),
+    "copies on nodes that differ in memory, where all have enough": (
+        asked({"count": 1, "minMemory": "14Gi"}, {"min": 2}),
+        (node("a", T4, memory_mib=15360), node("b", T4, memory_mib=15109)), T4_SELECTOR,
+    ),
+    "of nodes that differ in memory, the least counts": (
+        asked({"count": 1}), (node("a", T4, memory_mib=15360), node("b", T4, memory_mib=None), node("c", "A", memory_mib=1)),
+        T4_SELECTOR,
+    ),
+    "the least memory that is enough, of one product": (
+        asked({"count": 1, "minMemory": "30Gi"}),
+        (node("a", A100, memory_mib=81920), node("b", A100, memory_mib=40960), node("c", A100, memory_mib=20480)),
+        {"nvidia.com/gpu.product": A100, "nvidia.com/gpu.memory": "40960"},
+    ),
+    "a product that is named, beside one that is not": (asked({"count": 1}), (node("a", ""), node("b")), L4),
     "by memory too where nodes of the product differ": (
         asked({"count": 1, "minMemory": "30Gi"}),
         (node("a", A100, memory_mib=40960), node("b", A100, memory_mib=20480), node("c", A100, memory_mib=None)),
@@ -152,6 +170,16 @@ LACKING: dict[str, tuple[placement.Need, tuple[placement.AcceleratorNode, ...], 
         asked({"count": 1}, {"min": 2}), (node("a"), node("b", A100, memory_mib=40960)), "AcceleratorsTooFew",
         "needs 2 times 1 accelerator; found 1x NVIDIA-A100 with 40Gi, 1x NVIDIA-L4 with 22.4Gi",
     ),
+    "not of one memory, where the selector has to say one": (
+        asked({"count": 1, "minMemory": "30Gi"}, {"min": 2}),
+        (node("a", A100, memory_mib=81920), node("b", A100, memory_mib=40960), node("c", A100, memory_mib=20480)),
+        "AcceleratorsTooFew",
+        "needs 2 times 1 accelerator with at least 30Gi; found 1x NVIDIA-A100 with 20Gi, 1x NVIDIA-A100 with 40Gi, 1x NVIDIA-A100 with 80Gi",
+    ),
+    "of a product that no label names": (
+        asked({"count": 1}), (node("a", "", memory_mib=None),), "NoAccelerators",
+        "needs 1 accelerator; found 1x unknown product (no label nvidia.com/gpu.product) with unknown memory",
+    ),
     "all taken": (
         asked({"count": 1}), (node(of=2, granted=2),), "AcceleratorsBusy",
         "needs 1 accelerator; found 2x NVIDIA-L4 with 22.4Gi, and too few of them are free",
@@ -170,11 +198,21 @@ def test_what_is_lacking(
     assert ability(need, view("sg", *nodes)) == Unable(reason, message)
 
 
+H100_SELECTOR = {"nvidia.com/gpu.product": H100}
 A100_SELECTOR = {"nvidia.com/gpu.product": A100}
 BIG = node("big", A100, memory_mib=40960)
 
 RUNNING: dict[str, tuple[placement.Need, tuple[placement.AcceleratorNode, ...], dict[str, str], dict[str, str] | str]] = {
-    "its own pods do not make it busy": (asked({"count": 1}), (node(granted=1),), L4, L4),
+    "its own pods do not make it busy": (asked({"count": 1}), (node(own=1),), L4, L4),
+    "nor where its nodes are to be selected anew": (
+        asked({"count": 1, "minMemory": "60Gi"}), (node("a", H100, memory_mib=81559, own=1), node("b", H100, memory_mib=None)),
+        H100_SELECTOR, {**H100_SELECTOR, "nvidia.com/gpu.memory": "81559"},
+    ),
+    "another's pods do, where its nodes are to be selected anew": (
+        asked({"count": 1, "minMemory": "60Gi"}), (node("a", H100, memory_mib=81559, granted=1), node("b", H100, memory_mib=None)),
+        H100_SELECTOR, "AcceleratorsBusy",
+    ),
+    "a selector by a label that no node has": (asked({"count": 1}), (node("a", ""), node("b")), {"nvidia.com/gpu.product": ""}, L4),
     "it stays on what it has where something smaller is free": (asked({"count": 1}), (node(), BIG), A100_SELECTOR, A100_SELECTOR),
     "its nodes are gone": (asked({"count": 1}), (BIG,), L4, A100_SELECTOR),
     "its nodes became too few": (asked({"count": 1}, {"min": 2}), (node(), node("b", A100, of=2)), L4, A100_SELECTOR),
@@ -185,7 +223,7 @@ RUNNING: dict[str, tuple[placement.Need, tuple[placement.AcceleratorNode, ...], 
         {**A100_SELECTOR, "nvidia.com/gpu.memory": "40960"},
     ),
     "a selector by memory is kept too": (
-        asked({"count": 1, "minMemory": "40Gi"}), (node("a", A100, memory_mib=40960, granted=1), node("b", A100)),
+        asked({"count": 1, "minMemory": "40Gi"}), (node("a", A100, memory_mib=40960, own=1), node("b", A100)),
         {**A100_SELECTOR, "nvidia.com/gpu.memory": "40960"}, {**A100_SELECTOR, "nvidia.com/gpu.memory": "40960"},
     ),
     "it needs accelerators now and had none": (asked({"count": 1}), (node(),), {}, L4),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import member, model_ref
-from domicile.placement import Able, Candidate, Choice, Hold, Keep, NotSeen, PassedOver, Place, Unable, choose
+from domicile.placement import Able, Candidate, Choice, Current, Hold, Keep, NotSeen, PassedOver, Place, Unable, choose
 from domicile.residency import MemberId, ModelRef
 
 SG, PH, DE = member("sg"), member("ph"), member("de")
@@ -16,8 +16,9 @@ ABLE = Able((("nvidia.com/gpu.product", "NVIDIA-L4"),))
 BUSY = Unable("AcceleratorsBusy", "all taken")
 LOST = NotSeen("Unreachable", "no answer")
 MODEL = model_ref()
-L4 = {"nvidia.com/gpu.product": "NVIDIA-L4"}
-PAIRS = tuple(L4.items())
+PAIRS = (("nvidia.com/gpu.product", "NVIDIA-L4"),)
+L4 = Current(dict(PAIRS))
+HERE, SERVING = Current(), Current(serving=True)
 
 
 def of(member: MemberId, ability: Able | Unable | NotSeen = ABLE) -> Candidate:
@@ -28,11 +29,11 @@ def names(choice: Choice) -> set[str]:
     return {place.member.name for place in choice.chosen}
 
 
-CASES: dict[str, tuple[int, list[Candidate], dict[MemberId, dict[str, str]], Choice]] = {
+CASES: dict[str, tuple[int, list[Candidate], dict[MemberId, Current], Choice]] = {
     "nothing is lawful": (1, [], {}, Choice((), (), 1)),
     "the only one": (1, [of(SG)], {}, Choice((Place(SG, PAIRS),), (), 0)),
     "it stays where it is": (
-        1, [of(SG), of(DE)], {DE: {}},
+        1, [of(SG), of(DE)], {DE: HERE},
         Choice((Keep(DE, PAIRS),), (PassedOver(SG, "NotNeeded", "the model runs on 1 cluster, and de was chosen"),), 0),
     ),
     "what is not able gets nothing new": (
@@ -62,18 +63,42 @@ CASES: dict[str, tuple[int, list[Candidate], dict[MemberId, dict[str, str]], Cho
         1, [of(SG, LOST), of(DE)], {SG: L4, DE: L4},
         Choice((Keep(DE, PAIRS),), (PassedOver(SG, "Unreachable", "no answer"),), 0),
     ),
+    "of too many, the one that serves is kept": (
+        1, [of(SG), of(DE)], {SG: HERE, DE: SERVING},
+        Choice((Keep(DE, PAIRS),), (PassedOver(SG, "NotNeeded", "the model runs on 1 cluster, and de was chosen"),), 0),
+    ),
+    "whichever that is": (
+        1, [of(SG), of(DE)], {SG: SERVING, DE: HERE},
+        Choice((Keep(SG, PAIRS),), (PassedOver(DE, "NotNeeded", "the model runs on 1 cluster, and sg was chosen"),), 0),
+    ),
+    "that it served before it became unable does not count": (
+        1, [of(SG, BUSY), of(DE)], {SG: SERVING, DE: HERE},
+        Choice((Keep(DE, PAIRS),), (PassedOver(SG, "AcceleratorsBusy", "all taken"),), 0),
+    ),
+    "it does where none is able": (
+        1, [of(SG, BUSY), of(DE, BUSY)], {SG: HERE, DE: SERVING},
+        Choice((Hold(DE, (), "AcceleratorsBusy", "all taken"),), (PassedOver(SG, "AcceleratorsBusy", "all taken"),), 0),
+    ),
+    "and where the other one serves": (
+        1, [of(SG, BUSY), of(DE, BUSY)], {SG: SERVING, DE: HERE},
+        Choice((Hold(SG, (), "AcceleratorsBusy", "all taken"),), (PassedOver(DE, "AcceleratorsBusy", "all taken"),), 0),
+    ),
+    "that it served before it was out of sight does not count": (
+        1, [of(SG, LOST), of(DE)], {SG: SERVING, DE: HERE},
+        Choice((Keep(DE, PAIRS),), (PassedOver(SG, "Unreachable", "no answer"),), 0),
+    ),
     "one cluster under two names is used once": (
         2, [of(SG), of(member("sg-too", at="sg"))], {},
         Choice((Place(SG, PAIRS),), (PassedOver(member("sg-too", at="sg"), "SameCluster",
                "it is the same cluster as sg, joined under another name"),), 1),
     ),
     "under the name in use": (
-        1, [of(SG), of(member("sg-too", at="sg"))], {member("sg-too", at="sg"): {}},
+        1, [of(SG), of(member("sg-too", at="sg"))], {member("sg-too", at="sg"): HERE},
         Choice((Keep(member("sg-too", at="sg"), PAIRS),),
                (PassedOver(SG, "SameCluster", "it is the same cluster as sg-too, joined under another name"),), 0),
     ),
     "all that were chosen are named": (
-        2, [of(SG), of(DE), of(PH)], {SG: {}, DE: {}},
+        2, [of(SG), of(DE), of(PH)], {SG: HERE, DE: HERE},
         Choice((Keep(DE, PAIRS), Keep(SG, PAIRS)),
                (PassedOver(PH, "NotNeeded", "the model runs on 2 clusters, and de, sg were chosen"),), 0),
     ),
@@ -81,9 +106,7 @@ CASES: dict[str, tuple[int, list[Candidate], dict[MemberId, dict[str, str]], Cho
 
 
 @pytest.mark.parametrize(("want", "candidates", "current", "expected"), CASES.values(), ids=CASES.keys())
-def test_choosing(
-    want: int, candidates: list[Candidate], current: dict[MemberId, dict[str, str]], expected: Choice
-) -> None:
+def test_choosing(want: int, candidates: list[Candidate], current: dict[MemberId, Current], expected: Choice) -> None:
     assert choose(want, candidates, current, MODEL) == expected
 
 
@@ -97,13 +120,13 @@ def fleets(draw: st.DrawFn) -> list[Candidate]:
     return [of(m, draw(st.sampled_from([ABLE, ABLE, BUSY, LOST]))) for m in members]
 
 
-CURRENT = st.dictionaries(st.sampled_from(MEMBERS), st.just(L4), max_size=4)
+CURRENT = st.dictionaries(st.sampled_from(MEMBERS), st.sampled_from([L4, SERVING]), max_size=4)
 MODELS = st.integers(0, 50).map(lambda i: model_ref(f"model-{i}"))
 
 
 @given(WANTS, fleets(), CURRENT, MODELS)
 def test_the_choice_is_among_the_candidates_at_most_what_is_wanted_and_accounts_for_all(
-    want: int, fleet: list[Candidate], current: dict[MemberId, dict[str, str]], model: ModelRef
+    want: int, fleet: list[Candidate], current: dict[MemberId, Current], model: ModelRef
 ) -> None:
     choice = choose(want, fleet, current, model)
     chosen = [place.member for place in choice.chosen]
@@ -117,7 +140,7 @@ def test_the_choice_is_among_the_candidates_at_most_what_is_wanted_and_accounts_
 
 @given(WANTS, fleets(), CURRENT, MODELS, st.randoms(use_true_random=False))
 def test_the_order_of_the_candidates_does_not_matter(
-    want: int, fleet: list[Candidate], current: dict[MemberId, dict[str, str]], model: ModelRef, chance: Random
+    want: int, fleet: list[Candidate], current: dict[MemberId, Current], model: ModelRef, chance: Random
 ) -> None:
     shuffled = chance.sample(fleet, len(fleet))
     assert choose(want, shuffled, current, model) == choose(want, fleet, current, model)
@@ -127,12 +150,21 @@ def test_the_order_of_the_candidates_does_not_matter(
 def test_an_unable_cluster_more_changes_nothing(
     want: int,
     fleet: list[Candidate],
-    current: dict[MemberId, dict[str, str]],
+    current: dict[MemberId, Current],
     model: ModelRef,
     ability: Unable | NotSeen,
 ) -> None:
     more = [*fleet, of(member("new"), ability)]
     assert choose(want, more, current, model).chosen == choose(want, fleet, current, model).chosen
+
+
+@given(WANTS, fleets(), CURRENT, MODELS)
+def test_nothing_is_taken_from_where_it_serves_for_the_sake_of_another(
+    want: int, fleet: list[Candidate], current: dict[MemberId, Current], model: ModelRef
+) -> None:
+    serving = {c.member for c in fleet if c.ability == ABLE and current.get(c.member) == SERVING}
+    chosen = {place.member for place in choose(want, fleet, current, model).chosen}
+    assert len(serving & chosen) == min(want, len(serving))
 
 
 @given(WANTS, fleets(), MODELS)

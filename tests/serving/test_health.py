@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from builders import READY, model, seen_deployment, seen_object, seen_pod, seen_workload
+from builders import READY, model, seen_deployment, seen_object, seen_pod, seen_pods, seen_workload
 from domicile import serving
 from domicile.serving import Failing, Missing, Progressing, Serving
 
@@ -27,26 +27,20 @@ SERVING = {
     "one copy": (ONE, seen_workload(ONE)),
     "two copies": (TWO, seen_workload(TWO)),
     "a pod of an older workload on its way out": (
-        ONE, seen_workload(ONE, pods=(seen_pod(ONE), seen_pod(ONE, workload=OLD, waiting=(("CrashLoopBackOff", ""),)))),
+        ONE, seen_workload(ONE, pods=(seen_pod(ONE), seen_pod(ONE, workload=OLD, deleting=True,
+                                                              waiting=(("CrashLoopBackOff", ""),)))),
+    ),
+    "pods that were evicted long ago, of this workload and of an older one": (
+        ONE, seen_workload(ONE, pods=(
+            seen_pod(ONE), seen_pod(ONE, ready=False, finished=True, restarts=2),
+            seen_pod(ONE, workload=OLD, ready=False, finished=True),
+        )),
     ),
     "a pod of its own on its way out": (
         ONE, seen_workload(ONE, pods=(seen_pod(ONE), seen_pod(ONE, ready=False, deleting=True,
                                                               waiting=(("CrashLoopBackOff", ""),)))),
     ),
     "restarted long ago, ready now": (ONE, seen_workload(ONE, pods=(seen_pod(ONE, restarts=9),))),
-    "scaled up by the autoscaler": (
-        SCALED, seen_workload(SCALED, deployments=(seen_deployment(SCALED, replicas=3, updated=3, available=3),)),
-    ),
-    "the autoscaler's new copy is starting": (
-        SCALED, seen_workload(SCALED, deployments=(seen_deployment(SCALED, replicas=3, updated=3, available=2),)),
-    ),
-    "the autoscaler's new copy finds no node": (
-        SCALED, seen_workload(
-            SCALED,
-            deployments=(seen_deployment(SCALED, replicas=2, updated=2, available=1),),
-            pods=(seen_pod(SCALED), seen_pod(SCALED, ready=False, unschedulable="0/1 nodes are available: 1 x.")),
-        ),
-    ),
     "an old failure of the spec that is over": (
         ONE, seen_workload(ONE, inference_service=service(
             {**READY, "modelStatus": {"transitionStatus": "UpToDate", "lastFailureInfo": {"reason": "RuntimeDisabled"}}})),
@@ -57,6 +51,75 @@ SERVING = {
 @pytest.mark.parametrize(("desired", "seen"), SERVING.values(), ids=SERVING.keys())
 def test_serving(desired: serving.Workload, seen: serving.SeenWorkload) -> None:
     assert serving.health(desired, seen) == Serving(ADDRESS)
+
+
+SHORT = condition("PredictorReady", "False", "MinimumReplicasUnavailable")
+REFUSED = condition("PredictorReady", "False", "FailedCreate")
+LATE = condition("PredictorReady", "False", "ProgressDeadlineExceeded")
+MORE = seen_pod(SCALED, ready=False)
+
+SCALING: dict[str, dict[str, Any]] = {
+    "a copy more is asked for": {"deployment": {"generation": 3, "replicas": 2}},
+    "that is observed": {"deployment": {"replicas": 2}, "status": SHORT},
+    "the new copy is starting": {"deployment": {"replicas": 2, "updated": 2}, "pods": (MORE,), "status": SHORT},
+    "the new copy serves": {"deployment": {"replicas": 2, "updated": 2, "available": 2}, "pods": seen_pods(SCALED, 1)},
+    "a copy fewer is asked for": {"deployment": {"generation": 4, "updated": 2, "available": 2}, "pods": seen_pods(SCALED, 1)},
+    "the surplus copy ends": {"pods": (seen_pod(SCALED, deleting=True),)},
+    "the new copy finds no node": {
+        "deployment": {"replicas": 2, "updated": 2}, "status": SHORT,
+        "pods": (seen_pod(SCALED, ready=False, unschedulable="0/1 nodes are available: 1 x."),),
+    },
+    "the new copy is refused": {"deployment": {"replicas": 2}, "status": REFUSED},
+    "the new copy found no node before the deadline": {
+        "deployment": {"replicas": 2, "updated": 2, "deadline_exceeded": "x"}, "pods": (MORE,), "status": LATE,
+    },
+}  # fmt: skip
+
+
+def scaling(
+    *,
+    deployment: dict[str, Any] | None = None,
+    pods: tuple[serving.SeenPod, ...] = (),
+    status: dict[str, Any] | None = None,
+) -> serving.SeenWorkload:
+    """One copy serves; what the autoscaler did since."""
+    live = seen_object(SCALED.inference_service, status={**READY, **(status or {})})
+    return seen_workload(
+        SCALED,
+        inference_service=live,
+        deployments=(seen_deployment(SCALED, **(deployment or {})),),
+        pods=(seen_pod(SCALED), *pods),
+    )
+
+
+@pytest.mark.parametrize("step", SCALING.values(), ids=SCALING.keys())
+def test_an_autoscaler_at_work_takes_nothing_from_what_serves(step: dict[str, Any]) -> None:
+    assert serving.health(SCALED, scaling(**step)) == Serving(ADDRESS)
+
+
+NOT_ENOUGH: dict[str, serving.SeenWorkload] = {
+    "fewer copies than must be": scaling(deployment={"replicas": 2, "updated": 2, "available": 0}),
+    "a copy that the Deployment does not count yet": scaling(deployment={"available": 0}),
+    "a copy that is counted and not seen to be ready": seen_workload(SCALED, pods=(seen_pod(SCALED, ready=False),)),
+    "a new template that nobody has looked at": seen_workload(
+        SCALED, deployments=(seen_deployment(SCALED, generation=3),), pods=(seen_pod(SCALED, workload=OLD),)
+    ),
+    "an old copy beside the new one": scaling(pods=(seen_pod(SCALED, workload=OLD),)),
+    "an old copy that is counted and not seen any more": scaling(deployment={"total": 2, "updated": 1, "available": 2}),
+    "no address yet": seen_workload(SCALED, inference_service=seen_object(SCALED.inference_service, status=SHORT)),
+    "not Ready for another reason": scaling(status=condition("Ready", "False")),
+    "not Ready for a reason that passed": scaling(status=condition("PredictorReady", "True", "FailedCreate")),
+}
+
+
+@pytest.mark.parametrize("seen", NOT_ENOUGH.values(), ids=NOT_ENOUGH.keys())
+def test_an_autoscaler_excuses_no_less_than_the_least_number_of_copies(seen: serving.SeenWorkload) -> None:
+    assert serving.health(SCALED, seen) == Progressing()
+
+
+def test_without_an_autoscaler_too_few_copies_are_not_excused() -> None:
+    short = service({**READY, **condition("PredictorReady", "False", "MinimumReplicasUnavailable")})
+    assert serving.health(ONE, seen_workload(ONE, inference_service=short)) == Progressing()
 
 
 PROGRESSING = {
@@ -77,8 +140,16 @@ PROGRESSING = {
         ONE, deployments=(seen_deployment(ONE, observed_generation=1),)
     ),
     "Ready, and an old pod is still counted": seen_workload(
-        ONE, deployments=(seen_deployment(ONE, replicas=2, updated=1, available=2),)
+        ONE, deployments=(seen_deployment(ONE, total=2, updated=1, available=2),)
     ),
+    "Ready, and an old pod is still seen": seen_workload(ONE, pods=(seen_pod(ONE), seen_pod(ONE, workload=OLD))),
+    "Ready, and the only available pod is an old one": seen_workload(
+        ONE, deployments=(seen_deployment(ONE, total=2, updated=1, available=1),),
+        pods=(seen_pod(ONE, workload=OLD), seen_pod(ONE, ready=False, waiting=(("ContainerCreating", ""),))),
+    ),
+    "Ready, and its pod is not seen to be": seen_workload(ONE, pods=(seen_pod(ONE, ready=False),)),
+    "Ready, and its pod is not seen yet": seen_workload(ONE, pods=()),
+    "Ready, and its only pod was evicted": seen_workload(ONE, pods=(seen_pod(ONE, finished=True),)),
     "Ready, and none is available": seen_workload(ONE, deployments=(seen_deployment(ONE, available=0),)),
     "Ready, and another Deployment is left over": seen_workload(
         ONE, deployments=(seen_deployment(ONE), seen_deployment(ONE, name="old", workload=OLD))
@@ -117,8 +188,12 @@ def test_progressing_always_says_the_same(seen: serving.SeenWorkload) -> None:
 def test_a_fixed_number_of_copies_is_complete_only_with_all_of_them() -> None:
     one_of_two = seen_workload(TWO, deployments=(seen_deployment(TWO, available=1),))
     assert serving.health(TWO, one_of_two) == Progressing()
+    one_seen_of_two = seen_workload(TWO, pods=seen_pods(TWO, 1))
+    assert serving.health(TWO, one_seen_of_two) == Progressing()
     surplus = seen_workload(ONE, deployments=(seen_deployment(ONE, replicas=2, updated=2, available=1),))
     assert serving.health(ONE, surplus) == Progressing()
+    coming = seen_workload(ONE, deployments=(seen_deployment(ONE, replicas=2, updated=1),))
+    assert serving.health(ONE, coming) == Progressing()
 
 
 def test_missing() -> None:
@@ -181,6 +256,14 @@ FAILING: dict[str, tuple[serving.SeenWorkload, str, str]] = {
         seen_workload(ONE, deployments=(), pods=(seen_pod(ONE, ready=False, unschedulable="pod 7c9d is gated"),)),
         "Unschedulable", f"no node takes the pod: {UNTOLD}",
     ),
+    "a rolling update that finds no node": (
+        seen_workload(
+            ONE, deployments=(seen_deployment(ONE, total=2, updated=1, available=1),),
+            pods=(seen_pod(ONE, workload=OLD), seen_pod(ONE, ready=False, node="",
+                  unschedulable="0/1 nodes are available: 1 Insufficient nvidia.com/gpu.")),
+        ),
+        "Unschedulable", "no node takes the pod: Insufficient nvidia.com/gpu",
+    ),
     "the deadline": (
         seen_workload(ONE, deployments=(seen_deployment(ONE, available=0, deadline_exceeded='ReplicaSet "x-7c9d"'),)),
         "ProgressDeadlineExceeded", "the pods did not become ready within the deadline",
@@ -223,7 +306,7 @@ def test_ready_says_nothing_while_a_pod_of_this_workload_crashes() -> None:
     """As KServe does in a rolling update: the old pods keep the InferenceService Ready."""
     seen = seen_workload(
         ONE,
-        deployments=(seen_deployment(ONE, replicas=2, updated=1, available=1),),
+        deployments=(seen_deployment(ONE, total=2, updated=1, available=1),),
         pods=(
             seen_pod(ONE, workload=OLD),
             seen_pod(ONE, ready=False, waiting=(("CrashLoopBackOff", "back-off 20s"),)),

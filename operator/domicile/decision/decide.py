@@ -117,14 +117,24 @@ def _connecting_until(view: ClusterView) -> datetime | None:
     return None
 
 
-def _staying(seen: Snapshot) -> Mapping[MemberId, Mapping[str, str]]:
+def _staying(seen: Snapshot) -> Mapping[MemberId, placement.Current]:
     """Where the model runs, for the choice: what is on its way out holds no place there."""
     rows = {member: seen.recorded_at(member) for member in seen.present()}
     return {
-        member: selector
+        member: placement.Current(selector, serving=_serves(seen, member, selector))
         for member, selector in seen.current().items()
         if (row := rows[member]) is None or row.state != "Leaving"
     }
+
+
+def _serves(seen: Snapshot, member: MemberId, selector: Mapping[str, str]) -> bool:
+    """Whether it was reported to serve there, or is seen to. A report is of before, where the copy was not chosen since;
+    and nothing is seen to serve at the moment at which the spec changes."""
+    row = seen.recorded_at(member)
+    if row is not None and row.state == "Serving":
+        return True
+    there = seen.seen.get(member.name, serving.SeenWorkload())
+    return isinstance(serving.health(serving.workload(seen.model, selector), there), serving.Serving)
 
 
 def _candidates(seen: Snapshot, lawful: Mapping[MemberId, Lawful]) -> tuple[placement.Candidate, ...]:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 
+from domicile.fleet.kinds import FINISHED, model_name_of
 from domicile.kube import Object, shape
-from domicile.placement.view import AcceleratorNode
+from domicile.placement.view import AcceleratorNode, ModelName
 
 ACCELERATOR = "nvidia.com/gpu"
 _PRODUCT = "nvidia.com/gpu.product"
 _MEMORY = "nvidia.com/gpu.memory"
-_TERMINAL = ("Succeeded", "Failed")
+_REPELS = ("NoSchedule", "NoExecute")
+_TOLERATED = (ACCELERATOR, "NoSchedule")
+"""The taint that the pods of every model with accelerators tolerate, and no other: see serving.manifests."""
 
 
 def accelerators(nodes: Iterable[Object], pods: Iterable[Object]) -> tuple[AcceleratorNode, ...]:
@@ -19,12 +22,11 @@ def accelerators(nodes: Iterable[Object], pods: Iterable[Object]) -> tuple[Accel
 
 
 def _usable(node: Object) -> bool:
-    # A taint of the accelerators themselves is tolerated by every model that asks for one.
-    repelling = [key for key, effect in node["taints"] if effect in ("NoSchedule", "NoExecute") and key != ACCELERATOR]
+    repelling = [taint for taint in node["taints"] if taint[1] in _REPELS and taint != _TOLERATED]
     return bool(node["ready"] and not node["unschedulable"] and not repelling and node["accelerators"] > 0)
 
 
-def _node(node: Object, granted: Mapping[str, int]) -> AcceleratorNode:
+def _node(node: Object, granted: Mapping[str, Mapping[ModelName, int]]) -> AcceleratorNode:
     name, labels = node["metadata"]["name"], shape.labels(node)
     memory = shape.text(labels.get(_MEMORY))
     return AcceleratorNode(
@@ -32,16 +34,18 @@ def _node(node: Object, granted: Mapping[str, int]) -> AcceleratorNode:
         product=shape.text(labels.get(_PRODUCT)),
         memory_mib=int(memory) if memory.isascii() and memory.isdigit() else None,
         allocatable=node["accelerators"],
-        granted=granted.get(name, 0),
+        granted=granted.get(name, {}),
     )
 
 
-def _granted(pods: Iterable[Object]) -> Mapping[str, int]:
-    by_node: dict[str, int] = {}
+def _granted(pods: Iterable[Object]) -> Mapping[str, Mapping[ModelName, int]]:
+    """By node and model, what its pods there have; nothing where they have none."""
+    by_node: dict[str, dict[ModelName, int]] = {}
     for pod in pods:
-        node = pod["spec"]["nodeName"]
-        if node and pod["status"]["phase"] not in _TERMINAL:
-            by_node[node] = by_node.get(node, 0) + _needs(pod)
+        node, needs = pod["spec"]["nodeName"], _needs(pod)
+        if node and needs and pod["status"]["phase"] not in FINISHED:
+            holders, model = by_node.setdefault(node, {}), model_name_of(pod) or ("", "")
+            holders[model] = holders.get(model, 0) + needs
     return by_node
 
 

@@ -58,6 +58,8 @@ _KEPT_OF_METADATA = (
 _KEPT_OF_CONTAINER = ("name", "resources", "restartPolicy")
 _ACCELERATOR = "nvidia.com/gpu"
 _APPLIED = "appliedByDomicile"
+FINISHED: Final = ("Succeeded", "Failed")
+"""Phases of a pod that has ended. Its object may stay for long."""
 _NODE_LABELS = ("nvidia.com/gpu.product", "nvidia.com/gpu.memory")
 
 

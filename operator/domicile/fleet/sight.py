@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from domicile.fleet.kinds import COMPANIONS, INFERENCE_SERVICES, KIND, OTHERS, PODS
+from domicile.fleet.kinds import COMPANIONS, FINISHED, INFERENCE_SERVICES, KIND, OTHERS, PODS
 from domicile.kube import DEPLOYMENTS, Object, Resource, shape
 from domicile.serving.seen import SeenDeployment, SeenObject, SeenPod, SeenWorkload
 from domicile.serving.workload import WORKLOAD
@@ -42,6 +42,7 @@ def pod_seen(manifest: Object) -> SeenPod:
         unschedulable=shape.text(scheduled.get("message")) if unschedulable else "",
         workload=shape.text(shape.mapping(metadata.get("annotations")).get(WORKLOAD)),
         deleting="deletionTimestamp" in metadata,
+        finished=status.get("phase") in FINISHED,
         restarts=sum(shape.number(container.get("restartCount")) for container in _containers(status)),
     )
 
@@ -60,6 +61,7 @@ def deployment_seen(manifest: Object) -> SeenDeployment:
         generation=shape.number(shape.metadata(manifest).get("generation")),
         observed_generation=shape.number(status.get("observedGeneration")),
         replicas=shape.number(spec.get("replicas")),
+        total=shape.number(status.get("replicas")),
         updated=shape.number(status.get("updatedReplicas")),
         available=shape.number(status.get("availableReplicas")),
         workload=shape.text(shape.mapping(template.get("annotations")).get(WORKLOAD)),

@@ -3,11 +3,13 @@
 from domicile.placement.ability import Ability, Able, NotSeen, Unable, ability
 from domicile.placement.accelerators import MEMORY_LABEL, PRODUCT_LABEL, Selector
 from domicile.placement.choice import Candidate, Choice, Chosen, Hold, Keep, PassedOver, Place, choose
+from domicile.placement.current import Current
 from domicile.placement.need import Need, need
 from domicile.placement.view import (
     AcceleratorNode,
     ClusterView,
     Connected,
+    ModelName,
     OutOfSight,
     ServingAvailable,
     ServingMissing,
@@ -24,8 +26,10 @@ __all__ = [
     "Chosen",
     "ClusterView",
     "Connected",
+    "Current",
     "Hold",
     "Keep",
+    "ModelName",
     "Need",
     "NotSeen",
     "OutOfSight",

@@ -48,14 +48,14 @@ def ability(
     """Whether the model `namespace/name` can run on the cluster.
 
     `current_selector` is the node selector with which the model runs there now, None where it does not run there. It is
-    kept as long as its nodes suit the model: what the model's own pods have taken does not count against it.
+    kept as long as its nodes suit the model. What the model's own pods have taken never counts against it.
     """
     case = _Case(namespace, name, view)
     for check in _CHECKS:
         finding = check(case)
         if finding is not None:
             return finding
-    found = accelerators.resolve(need, view.accelerators, current_selector)
+    found = accelerators.resolve(need, view.accelerators, (namespace, name), current_selector)
     return Unable(found.reason, found.message) if isinstance(found, accelerators.Lacking) else Able(found)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domicile.placement.need import Need, gibibytes
-from domicile.placement.view import AcceleratorNode
+from domicile.placement.view import AcceleratorNode, ModelName
 
 PRODUCT_LABEL = "nvidia.com/gpu.product"
 MEMORY_LABEL = "nvidia.com/gpu.memory"
@@ -16,6 +16,7 @@ Selector = tuple[tuple[str, str], ...]
 Nodes = tuple[AcceleratorNode, ...]
 
 _MIB = 1024 * 1024
+_UNNAMED = f"unknown product (no label {PRODUCT_LABEL})"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,15 @@ class Lacking:
     message: str
 
 
-def resolve(need: Need, nodes: Nodes, current: Mapping[str, str] | None) -> Selector | Lacking:
+@dataclass(frozen=True)
+class _Pool:
+    """Nodes that suit a model and that one selector takes: they are counted together, and nothing else is."""
+
+    selector: Selector
+    nodes: Nodes
+
+
+def resolve(need: Need, nodes: Nodes, model: ModelName, current: Mapping[str, str] | None) -> Selector | Lacking:
     """The selector of nodes that suit the model, or what is lacking.
 
     Of the products that suit, that with the least memory is taken, then the first by name: big accelerators are left for
@@ -37,13 +46,20 @@ def resolve(need: Need, nodes: Nodes, current: Mapping[str, str] | None) -> Sele
         return ()
     if current is not None and _still_suits(need, nodes, current):
         return _pairs(current)
-    fitting = tuple(node for node in nodes if _has_product(need, node) and _has_memory(need, node))
-    groups = sorted({(node.memory_mib or 0, node.product) for node in fitting})
-    for memory, product in groups:
-        group = tuple(node for node in fitting if (node.memory_mib or 0, node.product) == (memory, product))
-        if _copies(need, group, free=True) >= need.replicas:
-            return _selector(need, nodes, product, memory)
-    return _lacking(need, nodes, fitting)
+    pools = _pools(need, nodes)
+    for pool in pools:
+        if _copies(need, pool.nodes, free_for=model) >= need.replicas:
+            return pool.selector
+    return _lacking(need, nodes, pools)
+
+
+def _pools(need: Need, nodes: Nodes) -> tuple[_Pool, ...]:
+    by_selector: dict[Selector, list[AcceleratorNode]] = {}
+    for node in nodes:
+        if _has_product(need, node) and _has_memory(need, node):
+            by_selector.setdefault(_selector(need, nodes, node), []).append(node)
+    pools = (_Pool(selector, tuple(members)) for selector, members in by_selector.items())
+    return tuple(sorted(pools, key=lambda pool: (min(n.memory_mib or 0 for n in pool.nodes), pool.nodes[0].product)))
 
 
 def _still_suits(need: Need, nodes: Nodes, current: Mapping[str, str]) -> bool:
@@ -52,7 +68,7 @@ def _still_suits(need: Need, nodes: Nodes, current: Mapping[str, str]) -> bool:
     selected = tuple(node for node in nodes if _selects(current, node))
     return (
         all(_has_product(need, node) and _has_memory(need, node) for node in selected)
-        and _copies(need, selected, free=False) >= need.replicas
+        and _copies(need, selected) >= need.replicas
     )
 
 
@@ -61,35 +77,31 @@ def _selects(selector: Mapping[str, str], node: AcceleratorNode) -> bool:
     return all(labels.get(key) == value for key, value in selector.items())
 
 
-def _selector(need: Need, nodes: Nodes, product: str, memory: int) -> Selector:
-    """By product; by memory too where nodes of that product differ, so that no pod lands on one that is too small."""
-    same = (node for node in nodes if node.product == product)
-    if need.min_memory == 0 or all(_has_memory(need, node) for node in same):
-        return _pairs({PRODUCT_LABEL: product})
-    return _pairs({PRODUCT_LABEL: product, MEMORY_LABEL: str(memory)})
+def _selector(need: Need, nodes: Nodes, node: AcceleratorNode) -> Selector:
+    """By product; by memory too where a node of that product is too small, so that no pod lands on it."""
+    same = (other for other in nodes if other.product == node.product)
+    if all(_has_memory(need, other) for other in same):
+        return _pairs({PRODUCT_LABEL: node.product})
+    return _pairs({PRODUCT_LABEL: node.product, MEMORY_LABEL: str(node.memory_mib)})
 
 
-def _lacking(need: Need, nodes: Nodes, fitting: Nodes) -> Lacking:
+def _lacking(need: Need, nodes: Nodes, pools: tuple[_Pool, ...]) -> Lacking:
     if not nodes:
         return Lacking("NoAccelerators", f"needs {_wanted(need)}; no ready node has any")
     found = f"found {_listing(nodes)}"
     named = tuple(node for node in nodes if _has_product(need, node))
     if not named:
         return Lacking("NoAccelerators", f"needs {_wanted(need)}; {found}")
-    if not fitting:
+    if not pools:
         return Lacking("AcceleratorsTooSmall", f"needs {_wanted(need)}; {found}")
-    largest = max(_copies(need, _of_product(fitting, node.product), free=False) for node in fitting)
-    if largest < need.replicas:
+    if max(_copies(need, pool.nodes) for pool in pools) < need.replicas:
         return Lacking("AcceleratorsTooFew", f"needs {_wanted(need)}; {found}")
     return Lacking("AcceleratorsBusy", f"needs {_wanted(need)}; {found}, and too few of them are free")
 
 
-def _of_product(nodes: Nodes, product: str) -> Nodes:
-    return tuple(node for node in nodes if node.product == product)
-
-
 def _has_product(need: Need, node: AcceleratorNode) -> bool:
-    return not need.products or node.product in need.products
+    """Whether the node says that it has a product that will do: one that says nothing cannot be selected."""
+    return bool(node.product) and (not need.products or node.product in need.products)
 
 
 def _has_memory(need: Need, node: AcceleratorNode) -> bool:
@@ -97,9 +109,10 @@ def _has_memory(need: Need, node: AcceleratorNode) -> bool:
     return need.min_memory == 0 or (node.memory_mib is not None and node.memory_mib * _MIB >= need.min_memory)
 
 
-def _copies(need: Need, nodes: Nodes, *, free: bool) -> int:
-    """How many copies of the model the nodes can hold, each on one node."""
-    return sum(max(node.allocatable - (node.granted if free else 0), 0) // need.accelerators for node in nodes)
+def _copies(need: Need, nodes: Nodes, free_for: ModelName | None = None) -> int:
+    """How many copies the nodes can hold, each on one node: in all, or beside what other models have."""
+    counts = (node.allocatable if free_for is None else node.free_for(free_for) for node in nodes)
+    return sum(max(count, 0) // need.accelerators for count in counts)
 
 
 def _wanted(need: Need) -> str:
@@ -115,8 +128,8 @@ def _listing(nodes: Nodes) -> str:
     for node in nodes:
         key = (node.product, node.memory_mib)
         counts[key] = counts.get(key, 0) + node.allocatable
-    parts = sorted(f"{count}x {product} with {_memory(memory)}" for (product, memory), count in counts.items())
-    return ", ".join(parts)
+    parts = (f"{count}x {product or _UNNAMED} with {_memory(memory)}" for (product, memory), count in counts.items())
+    return ", ".join(sorted(parts))
 
 
 def _memory(memory_mib: int | None) -> str:

@@ -1,12 +1,14 @@
-"""Which of the lawful clusters a model gets: where it runs it stays, and further clusters fall to it by rendezvous."""
+"""Which of the lawful clusters a model gets: where it serves it stays, and further clusters fall to it by rendezvous."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple
 
 from domicile.placement.ability import Ability, Able, NotSeen, Unable
 from domicile.placement.accelerators import Selector
+from domicile.placement.current import Current
 from domicile.residency.identity import MemberId, ModelRef
 
 
@@ -70,33 +72,57 @@ class Choice:
     """How many clusters fewer than wanted were chosen."""
 
 
-def choose(
-    want: int, candidates: Iterable[Candidate], current: Mapping[MemberId, Mapping[str, str]], model: ModelRef
-) -> Choice:
+class _Claim(IntEnum):
+    """What a candidate is chosen for, the strongest first. Within one, rendezvous decides."""
+
+    SERVES = 0
+    RUNS = 1
+    """The model is there, and may come to serve."""
+    OUT_OF_SIGHT = 2
+    """The model is there, and nobody knows how it does."""
+    NEW = 3
+    SERVES_YET = 4
+    """The model is there and serves, though the cluster could not take it now."""
+    UNABLE = 5
+    """The model is there, and the cluster cannot run it: better than nothing."""
+
+
+def choose(want: int, candidates: Iterable[Candidate], current: Mapping[MemberId, Current], model: ModelRef) -> Choice:
     """Choose at most `want` of the candidates.
 
-    `current` are the clusters that the model was given to, with the node selectors in use; those that are no candidates
-    are not lawful any more and do not count. Further clusters go by rendezvous hashing of model and cluster: models
-    spread evenly, and a cluster that comes or goes changes the choice of no model that it does not concern.
+    `current` are the clusters that the model was given to; those that are no candidates are not lawful any more and do
+    not count. Of them those go first where the model serves, so that what becomes able again, or has one copy too many,
+    does not take it from where it serves. Further clusters go by rendezvous hashing of model and cluster: models spread
+    evenly, and a cluster that comes or goes changes the choice of no model that it does not concern.
     """
     ranked = sorted(candidates, key=lambda candidate: _rank(candidate.member, model))
-    distinct = _one_for_each_cluster(ranked, current)
-    firm = [c for c in distinct if c.member in current and isinstance(c.ability, Able)]
-    firm += [c for c in distinct if c.member in current and isinstance(c.ability, NotSeen)]
-    fresh = [c for c in distinct if c.member not in current and isinstance(c.ability, Able)]
-    last = [c for c in distinct if c.member in current and isinstance(c.ability, Unable)]
-    taken = sorted([*firm, *fresh, *last][:want], key=lambda candidate: candidate.member)
+    claims = ((_claim(c, current.get(c.member)), c) for c in _one_for_each_cluster(ranked, current))
+    able = sorted(((claim, c) for claim, c in claims if claim is not None), key=lambda pair: pair[0])
+    taken = sorted((candidate for _, candidate in able[:want]), key=lambda candidate: candidate.member)
     chosen = tuple(_chosen(candidate, current) for candidate in taken)
     names = {candidate.member for candidate in taken}
     left = sorted((c for c in ranked if c.member not in names), key=lambda candidate: candidate.member)
     return Choice(chosen, tuple(_passed_over(c, chosen) for c in left), max(want - len(chosen), 0))
 
 
+def _claim(candidate: Candidate, here: Current | None) -> _Claim | None:
+    """None: it gets nothing."""
+    if here is None:
+        return _Claim.NEW if isinstance(candidate.ability, Able) else None
+    match candidate.ability:
+        case Able():
+            return _Claim.SERVES if here.serving else _Claim.RUNS
+        case NotSeen():
+            return _Claim.OUT_OF_SIGHT
+        case Unable():
+            return _Claim.SERVES_YET if here.serving else _Claim.UNABLE
+
+
 def _rank(member: MemberId, model: ModelRef) -> tuple[bytes, MemberId]:
     return hashlib.sha256(f"{model.uid}/{member.uid}".encode()).digest(), member
 
 
-def _one_for_each_cluster(ranked: list[Candidate], current: Mapping[MemberId, Mapping[str, str]]) -> list[Candidate]:
+def _one_for_each_cluster(ranked: list[Candidate], current: Mapping[MemberId, Current]) -> list[Candidate]:
     """A cluster that was joined under two names is one cluster: the name in use counts, or else the first."""
     first: dict[str, Candidate] = {}
     for candidate in sorted(ranked, key=lambda c: (c.member not in current, c.member)):
@@ -104,10 +130,10 @@ def _one_for_each_cluster(ranked: list[Candidate], current: Mapping[MemberId, Ma
     return [candidate for candidate in ranked if first[candidate.member.uid] is candidate]
 
 
-def _chosen(candidate: Candidate, current: Mapping[MemberId, Mapping[str, str]]) -> Chosen:
+def _chosen(candidate: Candidate, current: Mapping[MemberId, Current]) -> Chosen:
     member, found = candidate.member, candidate.ability
     if not isinstance(found, Able):
-        return Hold(member, tuple(sorted(current[member].items())), found.reason, found.message)
+        return Hold(member, tuple(sorted(current[member].node_selector.items())), found.reason, found.message)
     return Keep(member, found.node_selector) if member in current else Place(member, found.node_selector)
 
 

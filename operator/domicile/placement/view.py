@@ -6,6 +6,9 @@ from datetime import datetime
 
 from domicile.residency.identity import MemberId
 
+ModelName = tuple[str, str]
+"""Namespace and name of a model."""
+
 
 @dataclass(frozen=True)
 class Connected:
@@ -51,8 +54,12 @@ class AcceleratorNode:
     """Label nvidia.com/gpu.memory; None where the node does not say."""
     allocatable: int
     """Accelerators that the node can give out."""
-    granted: int
-    """Of those, what pods of models placed by Domicile have."""
+    granted: Mapping[ModelName, int] = field(default_factory=dict[ModelName, int])
+    """Of those, what pods of models placed by Domicile have, by model."""
+
+    def free_for(self, model: ModelName) -> int:
+        """What no other model has. What its own pods have is the model's to keep."""
+        return self.allocatable - sum(count for holder, count in self.granted.items() if holder != model)
 
 
 @dataclass(frozen=True)

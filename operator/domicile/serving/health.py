@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from domicile.serving import pods
+from domicile.serving import copies, pods
 from domicile.serving.pods import Fault
 from domicile.serving.seen import SeenDeployment, SeenWorkload
 from domicile.serving.workload import WORKLOAD, Workload
@@ -17,9 +17,12 @@ from domicile.serving.workload import WORKLOAD, Workload
 # Reasons of status.modelStatus.lastFailureInfo that time does not heal. RuntimeNotRecognized is none of them: KServe's
 # cache may see the InferenceService before its ServingRuntime.
 _SPEC_FAILURES = frozenset({"NoSupportingRuntime", "RuntimeDisabled", "InvalidPredictorSpec"})
+_REFUSED = "FailedCreate"
+_SHORT_OF_COPIES = frozenset({"MinimumReplicasUnavailable", "ProgressDeadlineExceeded", _REFUSED})
+"""Reasons of the condition PredictorReady that KServe copies from the Deployment: there are fewer copies than it asks for."""
 _CONDITION_FAILURES = {
     # reason of the condition PredictorReady: ours, and for people
-    "FailedCreate": ("PodsRefused", "the member's API server refuses the pods: see the events of the ReplicaSet there"),
+    _REFUSED: ("PodsRefused", "the member's API server refuses the pods: see the events of the ReplicaSet there"),
     "ReconcileFailed": (
         "ReconcileFailed",
         "KServe cannot make the Deployment: see the InferenceService's status there",
@@ -73,27 +76,14 @@ def health(desired: Workload, seen: SeenWorkload) -> Health:
     if _annotation(service.manifest) != desired.digest:
         return Progressing()  # What is seen of it is of an older workload.
     status: Mapping[str, Any] = service.manifest.get("status", {})
-    current = tuple(deployment for deployment in seen.deployments if deployment.workload == desired.digest)
-    complete = bool(current) and all(_complete(deployment, desired) for deployment in current)
+    current = copies.current(desired, seen)
+    complete = copies.complete(desired, seen)
     faults = sorted(_faults(desired, seen, status, current, complete))
     if faults:
         return Failing(faults[0].reason, faults[0].message)
-    if complete and len(current) == len(seen.deployments) and _ready(status):
+    if complete and len(current) == len(seen.deployments) and _ready(status, desired):
         return Serving(_endpoint(status, service.name, desired.model.namespace))
     return Progressing()
-
-
-def _complete(deployment: SeenDeployment, desired: Workload) -> bool:
-    """Whether all pods are of this workload and as many as must be are available."""
-    replicas: Mapping[str, int] = desired.inference_service["spec"]["predictor"]
-    fixed = replicas["minReplicas"] == replicas["maxReplicas"]
-    return (
-        deployment.observed_generation == deployment.generation
-        and deployment.updated == deployment.replicas
-        and deployment.available >= replicas["minReplicas"]
-        # With an autoscaler a copy that is just being added takes nothing from those that serve.
-        and (deployment.available == deployment.replicas or not fixed)
-    )
 
 
 def _faults(
@@ -103,14 +93,17 @@ def _faults(
     current: tuple[SeenDeployment, ...],
     complete: bool,
 ) -> Iterator[Fault]:
-    """Everything that is wrong. The least is the one nearest to the cause."""
+    """Everything that is wrong. The least is the one nearest to the cause. Where all copies that must be are there, it
+    does not matter that a further one cannot be."""
     for pod in seen.pods:
-        if pod.workload == desired.digest and not pod.deleting:
+        # An evicted pod stays as an object, and another has taken its place.
+        if pod.workload == desired.digest and not (pod.deleting or pod.finished):
             yield from pods.faults(pod, spare=complete)
     yield from _spec_fault(status)
-    yield from _condition_fault(status)
+    yield from _condition_fault(status, spare=complete)
     for deployment in current:
-        if deployment.deadline_exceeded and deployment.observed_generation == deployment.generation:
+        late = deployment.deadline_exceeded and deployment.observed_generation >= deployment.generation
+        if late and not complete:
             yield Fault(pods.LATEST, "ProgressDeadlineExceeded", "the pods did not become ready within the deadline")
 
 
@@ -122,15 +115,22 @@ def _spec_fault(status: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault(pods.LATEST - 1, str(failure["reason"]), str(failure.get("message", "KServe gives no message")))
 
 
-def _condition_fault(status: Mapping[str, Any]) -> Iterator[Fault]:
+def _condition_fault(status: Mapping[str, Any], *, spare: bool) -> Iterator[Fault]:
     condition = _condition(status, "PredictorReady")
-    known = _CONDITION_FAILURES.get(str(condition.get("reason")))
-    if known is not None and condition.get("status") == "False":
+    reason = str(condition.get("reason"))
+    known = _CONDITION_FAILURES.get(reason)
+    if known is not None and condition.get("status") == "False" and not (spare and reason == _REFUSED):
         yield Fault(pods.LATEST - 1, *known)
 
 
-def _ready(status: Mapping[str, Any]) -> bool:
-    return _condition(status, "Ready").get("status") == "True"
+def _ready(status: Mapping[str, Any], desired: Workload) -> bool:
+    """Whether KServe says so; or says only that copies are missing which an autoscaler has just asked for. The copies are
+    counted here, and the address shows that the rest was there before."""
+    if _condition(status, "Ready").get("status") == "True":
+        return True
+    predictor = _condition(status, "PredictorReady")
+    short = predictor.get("status") == "False" and predictor.get("reason") in _SHORT_OF_COPIES
+    return copies.autoscaled(desired) and short and bool(_address(status))
 
 
 def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
@@ -140,8 +140,12 @@ def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 
 
 def _endpoint(status: Mapping[str, Any], name: str, namespace: str) -> str:
+    return _address(status) or f"http://{name}-predictor.{namespace}.svc.cluster.local"
+
+
+def _address(status: Mapping[str, Any]) -> str:
     address: Mapping[str, Any] = status.get("address", {})
-    return str(address.get("url") or status.get("url") or f"http://{name}-predictor.{namespace}.svc.cluster.local")
+    return str(address.get("url") or status.get("url") or "")
 
 
 def _annotation(manifest: Mapping[str, Any]) -> str:

@@ -35,6 +35,8 @@ class SeenPod:
     workload: str = ""
     """Value of the annotation domicile.dev/workload, which KServe copies to the pods."""
     deleting: bool = False
+    finished: bool = False
+    """It has ended and will not run again, such as an evicted one. The object stays."""
     restarts: int = 0
     """How often its containers were started again, in all: tells one that crashes from one that starts."""
 
@@ -47,8 +49,13 @@ class SeenDeployment:
     generation: int
     observed_generation: int
     replicas: int
+    """How many copies are asked for: its spec.replicas."""
+    total: int
+    """How many pods it has, of any template: its status.replicas."""
     updated: int
+    """How many of them are of its template now."""
     available: int
+    """How many of them are available, of any template."""
     workload: str = ""
     """Value of the annotation domicile.dev/workload on its pod template."""
     deadline_exceeded: str = ""
