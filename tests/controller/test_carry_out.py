@@ -58,7 +58,7 @@ class FakeFleet:
 def carry_out(log: list[str], *, failure: Exception | None = None, leads: tuple[bool, ...] = ()) -> CarryOut:
     """`leads` answers one question after the other; then it is True."""
     answers = iter(leads)
-    return CarryOut(FakeHub(log, failure), FakeFleet(log), lambda: NOW, lambda: next(answers, True))  # type: ignore[arg-type]
+    return CarryOut(FakeHub(log, failure), FakeFleet(log), lambda: NOW, lambda: next(answers, True), lambda name: None)  # type: ignore[arg-type]
 
 
 PLACING = w.world()

@@ -188,7 +188,7 @@ def test_what_is_remembered_of_a_model_is_remembered_until_it_is_gone() -> None:
 def test_nothing_is_remembered_of_an_earlier_model_of_the_same_name() -> None:
     loop = Loop(NOTHING)
     loop.reconcile()
-    loop.carry_out.memories[0].proven_absent.add("sg")
+    loop.carry_out.memories[0].proven_absent.add(a.member())
     loop.put(NAME[1], version=2, uid=a.uid("second"))
     loop.reconcile()
     assert loop.carry_out.memories[1].proven_absent == set()
@@ -198,9 +198,9 @@ def test_nothing_is_remembered_of_an_earlier_model_of_the_same_name() -> None:
 def test_a_decision_sees_what_was_remembered() -> None:
     loop = Loop(NOTHING)
     loop.reconcile()
-    loop.carry_out.memories[0].proven_absent.add("sg")
+    loop.carry_out.memories[0].proven_absent.add(a.member())
     loop.reconcile()
-    assert loop.carry_out.seen[1].proven_absent == {"sg"}
+    assert loop.carry_out.seen[1].proven_absent == {a.member()}
 
 
 def test_an_unknown_namespace_is_told_to_the_decision_as_unknown() -> None:

@@ -27,6 +27,7 @@ class Shell:
     def __init__(self, api: FakeHubApi | None = None, fleet: FakeFleet | None = None) -> None:
         self.fleet = fleet or FakeFleet({"sg": a.view("sg"), "ph": a.view("ph")})
         self.leads, self.later, self.store = True, Later(), Store()
+        self.woken: list[tuple[str, str]] = []
         self._version = 0
         self.api = api or FakeHubApi()
         if api is None:
@@ -39,7 +40,7 @@ class Shell:
             }
             self.api.storage.put(MODELS, {**a.model().wire(), "metadata": meta})
         hub = Hub(self.api.client, self.store, "domicile", "instance", lambda: a.NOW)
-        carry_out = CarryOut(hub, cast(Any, self.fleet), lambda: a.NOW, lambda: self.leads)
+        carry_out = CarryOut(hub, cast(Any, self.fleet), lambda: a.NOW, lambda: self.leads, self.woken.append)
         self.models = Models(self.store, cast(Any, self.fleet), carry_out, lambda: a.NOW, cast(Any, self.later))
         self.store.namespaces.put({"metadata": {"name": NAME[0], "resourceVersion": "1"}})
         self.govern("SG")
@@ -235,3 +236,45 @@ def _story(story: str) -> Shell:
     if story == "deleting":
         shell.delete()
     return shell
+
+
+def test_what_came_back_after_it_was_proven_absent_holds_the_model() -> None:
+    """A write that was late, or a backup: the cluster has it again, and then goes out of sight."""
+    shell = Shell().reconcile(times=2)
+    placed = dict(shell.fleet.there)
+    shell.govern("PH")
+    shell.reconcile(times=4)
+    assert "sg" not in shell.fleet.there
+    shell.fleet.there["sg"] = placed["sg"]
+
+    def refuse(call: str) -> None:
+        if call == "withdraw sg":
+            raise unreachable()
+
+    shell.fleet.before = refuse
+    shell.reconcile(times=2)
+    shell.fleet.members["sg"] = a.view("sg", connection=a.out_of_sight())
+    shell.delete()
+    shell.reconcile(times=4)
+    assert FINALIZER in shell.live["metadata"]["finalizers"]
+
+
+def test_a_refusal_whose_words_change_is_told_once_and_waits_longer_each_time() -> None:
+    """As an API server words it: with the port of the connection to the webhook that failed."""
+    shell, ports = Shell(), iter(range(40000, 50000))
+
+    def refuse(call: str) -> None:
+        if call.startswith("place"):
+            raise kube.ApiError(
+                500, "InternalError", f"read tcp 10.0.0.1:{next(ports)}: connection reset", {}, "the write"
+            )
+
+    shell.fleet.before = refuse
+    writes = []
+    for _ in range(4):
+        before = len(shell.api.requests)
+        shell.reconcile()
+        writes.append(len(shell.api.requests) - before)
+    assert writes[1:] == [0, 0, 0], writes
+    waited = [seconds for seconds in shell.later.seconds if seconds < 100]
+    assert waited[-3:] == [4.0, 8.0, 16.0]

@@ -29,7 +29,7 @@ from domicile.cli.failure import Failure
 @click.option("--health-port", type=int, default=8080, show_default=True, help="Port of /healthz and /readyz; 0: none.")
 @click.option("--health-host", default="0.0.0.0", show_default=True, help="Address of /healthz and /readyz.")  # noqa: S104 - the kubelet probes the pod's address
 @click.option(
-    "--workers", type=click.IntRange(1, 256), default=8, show_default=True, help="Models worked on at a time."
+    "--workers", type=click.IntRange(1, 256), default=64, show_default=True, help="Models worked on at a time."
 )
 @click.option(
     "--resync", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds between two full looks."

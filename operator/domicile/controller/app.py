@@ -55,7 +55,7 @@ class Operator:
             may_act=lambda: self._lease.held,
         )
         members = Members(self._fleet, clock)
-        carry_out = CarryOut(self._hub, self._fleet, clock, lambda: self._lease.held)
+        carry_out = CarryOut(self._hub, self._fleet, clock, lambda: self._lease.held, self._models.add)
         self._model_loop = Models(self._store, members, carry_out, clock, self._models.add_after)
         self._cluster_loop = Clusters(
             self._store, members, self._hub, clock, lambda: self._lease.held, self._clusters.add_after

@@ -9,12 +9,18 @@ from datetime import datetime
 from domicile import fleet, kube
 from domicile.controller.hub import Hub
 from domicile.controller.memory import Memory
+from domicile.controller.slots import Slots
+from domicile.controller.store import Name
 from domicile.decision import AddFinalizer, Place, Plan, Refusal, ReleaseFinalizer, Snapshot, Withdraw
 from domicile.decision.events import Told, told
 from domicile.decision.plan import Act
 from domicile.fleet import Fleet
 
 log = logging.getLogger(__name__)
+
+
+_AT_A_TIME = 4
+"""Acts of one sort under way on one member. With many more workers, several members may be slow at a time."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +33,29 @@ class Done:
     """Whether something has to be tried again."""
     pending: bool
     """Whether something was begun that takes its time."""
+    crowded: bool = False
+    """Whether something waits for its turn on a member."""
 
 
 _NOT_LEADING = Done(changed=False, failed=True, pending=False)
 """Another process may lead now: nothing was done."""
+_NO_SLOT = Done(changed=False, failed=False, pending=False, crowded=True)
+"""As much is under way on the member as may be: nothing was done, and the model is woken when it can be."""
 
 
 class CarryOut:
     """The acts, on the hub and on the members."""
 
-    def __init__(self, hub: Hub, fleet: Fleet, clock: Callable[[], datetime], may_act: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        fleet: Fleet,
+        clock: Callable[[], datetime],
+        may_act: Callable[[], bool],
+        wake: Callable[[Name], None],
+    ) -> None:
         self._hub, self._fleet, self._clock, self._may_act = hub, fleet, clock, may_act
+        self._slots: Slots[Name] = Slots(_AT_A_TIME, wake)
 
     async def __call__(self, plan: Plan, seen: Snapshot, memory: Memory) -> Done:
         """Finalizer first, then the decision made durable in the status, then the members, each by itself.
@@ -81,16 +99,27 @@ class CarryOut:
             changed=any(outcome.changed for outcome in outcomes),
             failed=any(outcome.failed for outcome in outcomes),
             pending=any(outcome.pending for outcome in outcomes),
+            crowded=any(outcome.crowded for outcome in outcomes),
         )
 
     def _act(self, act: object, seen: Snapshot, memory: Memory) -> Awaitable[Done]:
+        name = (seen.ref.namespace, seen.ref.name)
         match act:
             case Place():
-                return self._place(act, memory)
+                return self._in_turn(("place", act.permit.member.name), name, lambda: self._place(act, memory))
             case Withdraw():
-                return self._withdraw(act, seen, memory)
+                # Slots of their own: what has to go waits for nothing that is to come.
+                return self._in_turn(("withdraw", act.member.name), name, lambda: self._withdraw(act, seen, memory))
             case _:
                 return self._release(seen)
+
+    async def _in_turn(self, place: tuple[str, str], name: Name, act: Callable[[], Awaitable[Done]]) -> Done:
+        if not self._slots.take(place, name):
+            return _NO_SLOT
+        try:
+            return await act()
+        finally:
+            self._slots.give(place)
 
     async def _release(self, seen: Snapshot) -> Done:
         await self._hub.release_finalizer(seen.model)
@@ -100,14 +129,17 @@ class CarryOut:
         if not self._may_act():  # The hub may have taken its time.
             return _NOT_LEADING
         name = act.permit.member.name
-        memory.proven_absent.discard(name)
+        memory.proven_absent.discard(act.permit.member)
         try:
             applied = await self._fleet.place(act.permit, act.workload, self._clock())
         except (fleet.GateError, kube.KubeError) as error:
             refusal = Refusal(type(error).__name__, str(error))
             log.warning("placing %s on %s: %s", act.permit.model, name, refusal.message)
-            changed = memory.refusals.get(name) != refusal
-            memory.refusals[name] = refusal
+            # The first words stand while the kind of refusal does: others may name a port, or the time.
+            earlier = memory.refusals.get(name)
+            changed = earlier is None or earlier.reason != refusal.reason
+            if changed:
+                memory.refusals[name] = refusal
             return Done(changed=changed, failed=True, pending=False)
         if applied.written:
             log.info("placed %s on %s: wrote %s", act.permit.model, name, ", ".join(applied.written))
@@ -124,7 +156,7 @@ class CarryOut:
             log.warning("withdrawing %s from %s: %s", seen.ref, name, error)
             return Done(changed=False, failed=True, pending=False)
         if isinstance(outcome, fleet.Withdrawn):
-            memory.proven_absent.add(name)
+            memory.proven_absent.add(act.member)
             log.info("withdrew %s from %s: nothing of it is left", seen.ref, name)
             return Done(changed=True, failed=False, pending=False)
         return Done(changed=False, failed=False, pending=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from domicile.decision import Refusal
+from domicile.residency import MemberId
 
 
 @dataclass
@@ -11,8 +12,9 @@ class Memory:
 
     refusals: dict[str, Refusal] = field(default_factory=dict[str, Refusal])
     """By member: why the last write there failed."""
-    proven_absent: set[str] = field(default_factory=set[str])
-    """Members that were asked consistently and had nothing of the model since the last write there."""
+    proven_absent: set[MemberId] = field(default_factory=set[MemberId])
+    """Members that were asked consistently and had nothing of the model since the last write there. By identity: what one
+    cluster had not says nothing of another that bears its name."""
     failures: int = 0
     """Passes in a row that did not go through, for the back-off."""
 

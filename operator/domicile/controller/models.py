@@ -19,6 +19,8 @@ _PASSES = 6
 _FIRST_RETRY, _LAST_RETRY = 1.0, 60.0
 _POLL = 1.0
 """Seconds until something begun is looked at again, should no watch tell of it before."""
+_CROWDED = 30.0
+"""Seconds until what waits for its turn looks by itself, should nobody wake it."""
 _LONGEST = timedelta(hours=1)
 """Timers run on another clock than certificates and attestations: look again at least this often before a moment."""
 
@@ -51,6 +53,7 @@ class Models:
             self._retry(name, "see the traceback")
 
     async def _reconcile(self, name: Name) -> None:
+        failed = False
         for _ in range(_PASSES):
             model = self._model(name)
             if model is None:
@@ -67,9 +70,13 @@ class Models:
                 self._backed_off(name, memory)
             else:
                 memory.failures = 0
-            if not done.changed:
+            # A failure is told by one more pass. A second one waits for its time, whatever it says.
+            twice, failed = failed and done.failed, done.failed
+            if twice or not done.changed:
                 if done.pending:
                     self._look_again(name, _POLL)
+                if done.crowded:
+                    self._look_again(name, _CROWDED)
                 if plan.look_again is not None:
                     self._at(name, plan.look_again, now)
                 return

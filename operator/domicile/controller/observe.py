@@ -15,15 +15,18 @@ def observe(model: SovereignModel, store: Store, members: Members, memories: Mem
     ref = ModelRef(meta.namespace, meta.name, meta.uid)
     views = members.views()
     memory = memories.of(meta.uid)
+    seen = {
+        name: members.seen(name, ref) for name, view in views.items() if not isinstance(view.connection, OutOfSight)
+    }
+    # What came back since, by a write that was late or from a backup, ends the proof.
+    memory.proven_absent -= {views[name].member for name, there in seen.items() if not there.absent}
     return Snapshot(
         model=model,
         namespace_labels=store.namespaces.of(meta.namespace),
         policies=store.policies.readable(),
         attestations=store.attestations.readable(),
         members=views,
-        seen={
-            name: members.seen(name, ref) for name, view in views.items() if not isinstance(view.connection, OutOfSight)
-        },
+        seen=seen,
         refusals=dict(memory.refusals),
         proven_absent=frozenset(memory.proven_absent),
         unreadable=store.unreadable_rules(),

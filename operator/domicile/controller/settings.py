@@ -20,7 +20,7 @@ class Settings:
     health_port: int = 8080
     """Port of /healthz and /readyz; 0: none."""
     health_host: str = "0.0.0.0"  # noqa: S104 - the kubelet probes the pod's address
-    workers: int = 8
+    workers: int = 64
     """How many models are reconciled at a time."""
     resync: float = 60.0
     """Seconds between two consistent lists of the hub's objects, which put right what a watch lost."""

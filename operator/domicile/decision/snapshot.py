@@ -32,7 +32,7 @@ class Snapshot:
     """What each member in sight has of the model, by name of the member."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict[str, Refusal])
     """By name of the member: the last write there failed."""
-    proven_absent: frozenset[str] = frozenset()
+    proven_absent: frozenset[MemberId] = frozenset()
     """Members that, asked consistently, had nothing of the model since the last write there."""
     unreadable: tuple[str, ...] = ()
     """Policies and attestations that this version cannot read, as kind/name. What they would forbid is not known."""
@@ -88,6 +88,5 @@ class Snapshot:
 
     def _gone(self, member: MemberId) -> bool:
         view, seen = self.members.get(member.name), self.seen.get(member.name)
-        # What was asked bears the name now: of another cluster that had it before, nothing was proved.
-        asked = view is not None and view.member == member
-        return asked and member.name in self.proven_absent and (seen is None or seen.absent)
+        known = view is not None and view.member == member
+        return known and member in self.proven_absent and (seen is None or seen.absent)
