@@ -73,7 +73,7 @@ def test_deleting_waits_for_a_cluster_that_was_removed_and_says_what_to_do() -> 
 
 def test_a_rebuilt_cluster_of_the_same_name_proves_nothing_about_the_old_one() -> None:
     rebuilt = w.registered(w.deleted(w.running()), "sg", at="sg-rebuilt")
-    asked = replace(rebuilt, proven_absent=frozenset({"sg"}))
+    asked = replace(rebuilt, proven_absent=frozenset({a.member(at="sg-rebuilt")}))
     waiting = w.settled(asked)
     assert waiting.model is not None
     assert a.uid("sg") in waiting.there
@@ -81,8 +81,14 @@ def test_a_rebuilt_cluster_of_the_same_name_proves_nothing_about_the_old_one() -
 
 
 def test_what_can_be_seen_is_there_whatever_was_proved_before() -> None:
-    proved = replace(w.deleted(w.forgotten(w.running())), proven_absent=frozenset({"sg"}))
+    proved = replace(w.deleted(w.forgotten(w.running())), proven_absent=frozenset({a.member()}))
     assert w.step(proved).done == ("status", "withdraw sg")
+
+
+def test_what_another_cluster_of_the_name_had_not_is_no_proof_once_the_first_is_back_and_out_of_sight() -> None:
+    before = w.deleted(w.running())
+    proved = replace(w.hidden(before, "sg"), proven_absent=frozenset({a.member(at="sg-rebuilt")}))
+    assert w.settled(proved).model is not None
 
 
 def test_a_rebuilt_cluster_gets_the_model_once_it_is_attested_and_the_old_copy_stays_on_record() -> None:
@@ -196,10 +202,10 @@ def test_an_unreadable_policy_stops_placing_and_leaves_alone_what_runs() -> None
 
 UNREADABLE = {
     "a policy: it can only deny more": ("ResidencyPolicy/next", a.policy(everywhere=("PH",)), {}),
-    "an attestation: it could vouch for the cluster": (
+    "an attestation: it can only contradict what is known": (
         "ClusterAttestation/next",
         a.policy(everywhere=("PH",)),
-        {a.uid("sg")},
+        {},
     ),
     "the policy that covers the model": ("ResidencyPolicy/next", a.policy(data_classes=("other",)), {a.uid("sg")}),
 }
@@ -209,6 +215,20 @@ UNREADABLE = {
 def test_with_something_unreadable_only_what_is_unlawful_anyway_is_withdrawn(name, policy, left) -> None:
     state = w.settled(replace(w.running("sg"), unreadable=(name,), policies=(policy,)))
     assert set(state.there) == set(left)
+
+
+def test_an_unreadable_attestation_could_vouch_for_what_is_unknown() -> None:
+    before = w.forgotten(w.running("sg"))
+    state = w.settled(replace(before, unreadable=("ClusterAttestation/next",), attestations=()))
+    assert set(state.there) == {a.uid("sg")}
+
+
+@pytest.mark.parametrize("unreadable", [(), ("ResidencyPolicy/next",)], ids=["all is known", "not all is known"])
+def test_a_second_unlawful_name_of_the_cluster_takes_nothing_from_the_first(unreadable: tuple[str, ...]) -> None:
+    before = w.forgotten(w.registered(w.running("sg"), "sg-b", at="sg"))
+    after = w.settled(replace(before, unreadable=unreadable))
+    assert set(after.there) == {a.uid("sg")}
+    assert not [done for done in after.done if done.startswith("withdraw")]
 
 
 def test_two_clusters_then_one_then_two_again() -> None:

@@ -87,7 +87,7 @@ def worlds(draw: st.DrawFn) -> w.World:
         labels=draw(st.sampled_from([{}, {}, {}, None])),
         unreadable=draw(st.sampled_from([(), (), (), ("ResidencyPolicy/next",), ("ClusterAttestation/next",)])),
         refusals=draw(st.dictionaries(st.sampled_from(NAMES), st.just(Refusal("Forbidden", "no quota")))),
-        proven_absent=draw(st.frozensets(st.sampled_from(NAMES))),
+        proven_absent=frozenset(a.member(name) for name in draw(st.frozensets(st.sampled_from(NAMES)))),
     )
     recorded = draw(st.dictionaries(st.sampled_from([*NAMES, "sg-rebuilt"]), st.sampled_from(STATES), max_size=3))
     rows = tuple(w.row(uid.removesuffix("-rebuilt"), phase, at=uid) for uid, phase in sorted(recorded.items()))

@@ -51,7 +51,7 @@ class World:
     there: Mapping[str, Copy] = field(default_factory=dict[str, Copy])
     """By UID of the cluster: what is on it, whether or not it is in sight or registered."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict[str, Refusal])
-    proven_absent: frozenset[str] = frozenset()
+    proven_absent: frozenset[MemberId] = frozenset()
     now: datetime = a.NOW
     done: tuple[str, ...] = ()
     """Every write so far, in order."""
@@ -280,7 +280,7 @@ def _record(state: World, status: SovereignModelStatus) -> World:
 
 def _place(state: World, member: MemberId, workload: serving.Workload) -> World:
     before = state.there.get(member.uid)
-    absent = state.proven_absent - {member.name}
+    absent = state.proven_absent - {member}
     if before is not None and before.workload == workload and not before.deleting:
         return replace(state, proven_absent=absent)
     there = {**state.there, member.uid: Copy(workload)}
@@ -291,7 +291,7 @@ def _withdraw(state: World, member: MemberId) -> World:
     """As foreground deletion: on its way out, then gone, then found to be gone."""
     copy = state.there.get(member.uid)
     if copy is None:
-        return replace(state, proven_absent=state.proven_absent | {member.name})
+        return replace(state, proven_absent=state.proven_absent | {member})
     if copy.deleting:
         there = {uid: other for uid, other in state.there.items() if uid != member.uid}
         return replace(state, there=there)

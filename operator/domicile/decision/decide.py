@@ -12,7 +12,7 @@ from domicile.decision.outlook import Outlook, Standing
 from domicile.decision.plan import Act, AddFinalizer, Place, Plan, ReleaseFinalizer, Wait, Withdraw
 from domicile.decision.snapshot import Refusal, Snapshot
 from domicile.placement import ClusterView, OutOfSight
-from domicile.residency import Covered, Judgement, Lawful, MemberId, Permit, Unlawful
+from domicile.residency import Covered, Finding, Judgement, Lawful, MemberId, Permit, Unlawful
 
 CONNECTING = "Connecting"
 """Reason of OutOfSight while the first attempt to connect is under way."""
@@ -50,7 +50,9 @@ def _hold(seen: Snapshot, now: datetime) -> Plan:
     """Not all that decides is known: nothing is placed, and what runs is left alone, but for what is unlawful whatever
     the rest may say."""
     judgement = _judge(seen, now)
-    unlawful = _unlawful_anyway(seen, judgement)
+    # By UID: of a cluster that was joined under two names, the one under which it is lawful counts.
+    lawful = {verdict.member.uid for verdict in judgement.verdicts if isinstance(verdict, Lawful)}
+    unlawful = {member for member in _unlawful_anyway(seen, judgement) if member.uid not in lawful}
     leaving = tuple(_on_record(seen, member, leaving=True) for member in seen.present() if member in unlawful)
     staying = tuple(_on_record(seen, member) for member in seen.present() if member not in unlawful)
     status = report.unknown(seen, judgement, staying, leaving, now)
@@ -85,12 +87,19 @@ def _judge(seen: Snapshot, now: datetime) -> Judgement:
 
 
 def _unlawful_anyway(seen: Snapshot, judgement: Judgement) -> frozenset[MemberId]:
-    """Members that the readable rules deny. A further policy can only deny more; a further attestation could vouch for
-    what is unknown without it, and without the namespace's labels nobody knows which policies are meant."""
-    only_policies = all(name.startswith(f"{ResidencyPolicy.info.kind}/") for name in seen.unknown)
-    if not only_policies or not isinstance(judgement.coverage, Covered):
+    """Members that are denied whatever the unreadable may say. A further policy can only deny more. A further attestation
+    could vouch for what is unknown without it, but not for what is known to be elsewhere: it could only contradict. And
+    without the namespace's labels nobody knows which policies are meant."""
+    if seen.namespace_labels is None or not isinstance(judgement.coverage, Covered):
         return frozenset()
-    return frozenset(verdict.member for verdict in judgement.verdicts if isinstance(verdict, Unlawful))
+    only_policies = all(name.startswith(f"{ResidencyPolicy.info.kind}/") for name in seen.unknown)
+    denied = (verdict for verdict in judgement.verdicts if isinstance(verdict, Unlawful))
+    return frozenset(v.member for v in denied if only_policies or any(_is_known(f) for f in v.findings))
+
+
+def _is_known(finding: Finding) -> bool:
+    """Whether the finding rests on a fact, and not on the want of one."""
+    return finding.reason.endswith("OutsideJurisdiction")
 
 
 def _worth_waiting(seen: Snapshot, lawful: Mapping[MemberId, Lawful], now: datetime) -> Wait | None:
@@ -237,10 +246,11 @@ def _others(
     chosen ones serve; staying as it is until they do."""
     # By UID: a chosen cluster that was joined under a second name is no other cluster.
     chosen = {host.standing.member.uid for host in hosts}
+    lawful_uids = {member.uid for member in lawful}
     all_serve = bool(hosts) and all(host.standing.state == "Serving" for host in hosts)
     others = [member for member in seen.present() if member.uid not in chosen]
-    leaving = tuple(_on_record(seen, m, leaving=True) for m in others if m not in lawful or all_serve)
-    surplus = tuple(_on_record(seen, m) for m in others if m in lawful and not all_serve)
+    leaving = tuple(_on_record(seen, m, leaving=True) for m in others if m.uid not in lawful_uids or all_serve)
+    surplus = tuple(_on_record(seen, m) for m in others if m.uid in lawful_uids and not all_serve)
     return leaving, surplus
 
 

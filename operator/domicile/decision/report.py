@@ -15,9 +15,19 @@ SHOWN_EXCLUSIONS = 20
 """How many clusters the status lists with a reason."""
 _SHOWN_IN_MESSAGE = 3
 _PLACED_ON_LIMIT, _MESSAGE_LIMIT = 4096, 1024
-_OF_THE_DAY = frozenset({"AcceleratorsBusy", "ClusterOutOfSight", "NotNeeded"})
-"""Why a lawful cluster was passed over, today: other models and networks decide on it. Worth telling to a model that
-wants a cluster, and not worth a write to each one that has all it wants: for those it is NotNeeded throughout."""
+_OF_THE_DAY = frozenset(
+    {
+        "AcceleratorsBusy",
+        "AcceleratorsTooFew",
+        "AcceleratorsTooSmall",
+        "ClusterOutOfSight",
+        "NoAccelerators",
+        "NotNeeded",
+        "ServingUnavailable",
+    }
+)
+"""Why a lawful cluster was passed over, today: its nodes, other models and networks decide on it. Worth telling to a model
+that wants a cluster, and not worth a write to each one that has all it wants: for those it is NotNeeded throughout."""
 
 
 def settled(seen: Snapshot, outlook: Outlook, now: datetime) -> SovereignModelStatus:
