@@ -58,7 +58,13 @@ class Operator:
         carry_out = CarryOut(self._hub, self._fleet, clock, lambda: self._lease.held, self._models.add)
         self._model_loop = Models(self._store, members, carry_out, clock, self._models.add_after)
         self._cluster_loop = Clusters(
-            self._store, members, self._hub, clock, lambda: self._lease.held, self._clusters.add_after
+            self._store,
+            members,
+            self._hub,
+            clock,
+            lambda: self._lease.held,
+            self._clusters.add_after,
+            self._wake_models_all,
         )
         self._looking = False
 
@@ -94,6 +100,7 @@ class Operator:
             for name in self._store.clusters.names():
                 await self._cluster_loop.connect(name[1])
             self._looking = True
+            self._cluster_loop.forget_the_removed()
             log.info(
                 "looking after %d models on %d clusters",
                 len(self._store.models.names()),
@@ -182,6 +189,10 @@ class Operator:
         for name in self._store.clusters.names():
             self._clusters.add(name[1])
         self._wake_models(lambda _: True)
+
+    def _wake_models_all(self) -> None:
+        if self._looking:
+            self._wake_models(lambda _: True)
 
     def _wake_models(self, affected: Callable[[Name], bool]) -> None:
         for name in self._store.models.names():

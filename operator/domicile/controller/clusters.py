@@ -29,8 +29,9 @@ class Clusters:
         clock: Callable[[], datetime],
         may_act: Callable[[], bool],
         look_again: Callable[[str, float], None],
+        changed: Callable[[], None],
     ) -> None:
-        self._store, self._members, self._hub = store, members, hub
+        self._store, self._members, self._hub, self._changed = store, members, hub, changed
         self._clock, self._may_act, self._look_again = clock, may_act, look_again
 
     async def reconcile(self, name: str) -> None:
@@ -47,7 +48,23 @@ class Clusters:
             self._look_again(name, _RETRY)
 
     async def connect(self, name: str) -> None:
-        """Register the member with its kubeconfig as it is now."""
+        """Register the member with its kubeconfig as it is now. Tells if that changed what is seen of it: a member that
+        was dropped tells nothing itself."""
+        before = self._members.view(name)
+        await self._connect(name)
+        if self._members.view(name) != before:
+            self._changed()
+
+    def forget_the_removed(self) -> None:
+        """Unregister members whose RegionalCluster is no more, where nobody was listening when it went."""
+        known = {name for _, name in self._store.clusters.names()}
+        gone = [name for name in self._members.views() if name not in known]
+        for name in gone:
+            self._members.unregister(name)
+        if gone:
+            self._changed()
+
+    async def _connect(self, name: str) -> None:
         cluster = self._store.clusters.get(("", name))
         if isinstance(cluster, Unreadable):
             log.warning("RegionalCluster %s cannot be read, and stays as it was: %s", name, cluster.why)
