@@ -5,7 +5,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import yaml
@@ -91,7 +91,9 @@ def checked_server(server: object) -> str:
         raise KubeconfigInvalid("server is no URL: it must be https://HOST[:PORT][/PATH]") from None
     if url.scheme != "https":
         raise KubeconfigInvalid("server must be an https URL: https://HOST[:PORT][/PATH]")
-    if not url.hostname or url.query or url.fragment or url.username is not None or url.password is not None:
+    # An empty query or fragment is one too: it would swallow the paths that are asked for. urlsplit drops line breaks.
+    strange = not server.isprintable() or any(sign in server for sign in " ?#@")
+    if not url.hostname or strange:
         raise KubeconfigInvalid("server must be https://HOST[:PORT][/PATH], without user, query or fragment")
     return server.rstrip("/")
 
@@ -103,7 +105,7 @@ class _PlainLoader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event: object = self.peek_event()  # pyright: ignore[reportUnknownMemberType]
+        event = cast(object, self.peek_event())  # pyright: ignore[reportUnknownMemberType]
         if getattr(event, "anchor", None) is not None:  # An alias has the name of its anchor there.
             raise KubeconfigInvalid("the kubeconfig has YAML anchors or aliases: write out what they stand for")
         if self.depth == _DEEPEST:
