@@ -125,10 +125,74 @@ async def test_each_refusal_has_a_name_and_says_what_where_and_why(status: int, 
             assert part in str(raised.value)
 
 
-async def test_an_answer_of_a_proxy_is_quoted() -> None:
+def echo(request: web.Request, **more: Any) -> dict[str, Any]:
+    return {"headers": dict(request.headers), **more}
+
+
+def quoting(request: web.Request, quoted: str = "Authorization") -> dict[str, Any]:
+    value = request.headers[quoted]
+    return {
+        "kind": "Status",
+        "reason": f"No{value}",
+        "message": f"not {value}, nor {value.removeprefix('Bearer ')}",
+        "details": {"causes": [{"message": value}], value: value},
+    }
+
+
+def event(said: dict[str, Any]) -> web.Response:
+    return web.Response(text=json.dumps(said) + "\n")
+
+
+SAYING_TOO_MUCH: dict[str, Callable[[web.Request], web.Response]] = {
+    "a firewall": lambda r: web.json_response(echo(r, error="blocked"), status=403),
+    "a proxy": lambda r: web.Response(status=502, text=f"<html>{echo(r)}</html>"),
+    "an echo": lambda r: web.Response(text=r.headers["Authorization"]),
+    "a Status": lambda r: web.json_response(quoting(r), status=403),
+    "a Status without a message": lambda r: web.json_response(echo(r, kind="Status"), status=500),
+    "a watch's error": lambda r: event({"type": "ERROR", "object": quoting(r)}),
+    "a watch's error that is no Status": lambda r: event({"type": "ERROR", "object": echo(r)}),
+    "an event of an unknown type": lambda r: event({"type": r.headers["Authorization"], "object": {}}),
+    "an event of a strange type": lambda r: event({"type": [r.headers["Authorization"]], "object": {}}),
+    "no event": lambda r: web.Response(text=r.headers["Authorization"]),
+}
+
+
+@pytest.mark.parametrize("answer", SAYING_TOO_MUCH.values(), ids=SAYING_TOO_MUCH.keys())
+async def test_a_credential_that_the_answer_quotes_is_not_said_on(answer: Callable[..., web.Response]) -> None:
+    async with client_of(Recorded(answer)) as client:
+        answers = await asyncio.gather(client.get(THING, "it", "ns"), watched(client), return_exceptions=True)
+    said = [error for error in answers if isinstance(error, kube.KubeError)]
+    assert said
+    assert not [error for error in said if "t0k3n" in f"{error} {vars(error)} {error.__cause__!r}"]
+
+
+async def watched(client: kube.KubeClient) -> None:
+    async with client.watch(THING, "ns", resource_version="1", timeout_seconds=10) as events:
+        async for _ in events:
+            pass
+
+
+async def test_a_refusal_that_is_no_status_says_so() -> None:
     async with client_of(Recorded(lambda _: web.Response(status=502, text="<html>bad gateway</html>"))) as client:
-        with pytest.raises(kube.ApiError, match="bad gateway"):
+        with pytest.raises(kube.ApiError, match="502: the answer is no Kubernetes Status"):
             await client.get(THING, "it", "ns")
+
+
+async def test_what_answers_without_speaking_http_is_not_quoted() -> None:
+    """An echo of the request's bytes: the parser's own message quotes them."""
+
+    async def echoed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n" + (await reader.readuntil(b"\r\n\r\n")))
+        writer.close()
+
+    server = await asyncio.start_server(echoed, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    client = kube.KubeClient(kube.Endpoint(server=url, tls=None, authorization=FixedToken("t0k3n")))
+    with pytest.raises(kube.Unreachable) as raised:
+        await client.get(THING, "it", "ns")
+    await client.close()
+    server.close()
+    assert "t0k3n" not in f"{raised.value} {raised.value.__cause__!r}"
 
 
 async def test_a_redirect_is_not_followed() -> None:

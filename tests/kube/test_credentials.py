@@ -3,6 +3,7 @@
 import base64
 import copy
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from domicile import kube
-from domicile.kube import certificates, local
+from domicile.kube import certificates, credentials, local
 from domicile.kube.endpoint import TokenFile
 from domicile.localfleet import certs
 
@@ -101,6 +102,9 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "plain HTTP": (cluster(server="http://sg.example"), "must be an https URL"),
     "a local file": (cluster(server="file:///etc/passwd"), "must be an https URL"),
     "a user in the URL": (cluster(server="https://a:b@sg.example"), "without user"),
+    "an empty query": (cluster(server="https://sg.example/?"), "without user, query"),
+    "an empty fragment": (cluster(server="https://sg.example/#"), "without user, query"),
+    "a line break in the URL": (cluster(server="https://sg.exa\nmple"), "https://HOST"),
     "no host": (cluster(server="https://"), "https://HOST"),
     "a port that is none": (cluster(server="https://sg.example:99999"), "no URL"),
     "no server": (cluster(server=None), "has no server"),
@@ -131,7 +135,10 @@ NO_KUBECONFIG = {
     "no YAML": ("a: [", r"not YAML \(line 1\)"),
     "bytes that are no text": (b"\xff\xfe\x00", "not YAML"),
     "an object of Python": ("!!python/object/apply:os.system ['true']", "not YAML"),
-    "very deep": ("[" * 5000, "not YAML"),
+    "very deep": ("[" * 5000, "deeper than 32 levels"),
+    "deep mappings": ("{a: " * 40 + "1" + "}" * 40, "deeper than 32 levels"),
+    "an anchor": ("a: &a 1", "anchors or aliases"),
+    "an alias": ("a: *a", "anchors or aliases"),
     "very large": ("#" * 2_000_000, "2000000 bytes"),
 }
 
@@ -147,6 +154,37 @@ def test_a_broken_kubeconfig_is_not_quoted() -> None:
     with pytest.raises(kube.KubeconfigInvalid) as raised:
         kube.from_secret('users: [{user: {token: "s3cr3t]')
     assert "s3cr3t" not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+def test_a_small_kubeconfig_cannot_grow_into_a_large_one() -> None:
+    """Merged by aliases, each of these lines holds nine times what the one before it holds."""
+    lines = ["a0: &a0 {k: v}", *(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 6))]
+    begun = time.monotonic()
+    with pytest.raises(kube.KubeconfigInvalid, match="anchors or aliases"):
+        kube.from_secret("\n".join(lines))
+    assert time.monotonic() - begun < 0.3
+
+
+PASSWORD = "hunter2secret"
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        f"https://admin:{PASSWORD}",
+        f"https://admin:{PASSWORD}\u2100@host:6443",
+        f"https://host:{PASSWORD}",
+        f"https://[{PASSWORD}]",
+        f"{PASSWORD}://host",
+        f"https://admin:{PASSWORD}@host",
+    ],
+)
+def test_a_server_that_is_no_url_is_not_quoted(server: str) -> None:
+    """It may hold a password."""
+    with pytest.raises(kube.KubeconfigInvalid) as raised:
+        credentials.checked_server(server)
+    assert PASSWORD not in str(raised.value)
     assert raised.value.__cause__ is None
 
 

@@ -105,14 +105,26 @@ class KubeClient:
 
     @asynccontextmanager
     async def _watch(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[AsyncIterator[WatchEvent]]:
-        what = f"WATCH {path} at {self.server}"
         async with self._transport.lines(path, query) as lines:
 
             async def events() -> AsyncIterator[WatchEvent]:
                 async for line in lines:
-                    yield _event(line, what)
+                    yield self._event(line, f"WATCH {path}")
 
             yield events()
+
+    def _event(self, line: bytes, what: str) -> WatchEvent:
+        try:
+            event = json.loads(line)
+            kind, manifest = event["type"], event["object"]
+        except (ValueError, RecursionError, KeyError, TypeError):
+            raise errors.MalformedAnswer(f"{what} at {self.server} says a line that is no event") from None
+        if kind == "ERROR":
+            raise self._transport.refusal(200, manifest, what)
+        # By `isinstance` first: a list cannot be looked for in a set.
+        if not isinstance(kind, str) or kind not in _EVENT_TYPES or not isinstance(manifest, dict):
+            raise errors.MalformedAnswer(f"{what} at {self.server} says an event of no known type, or of no object")
+        return WatchEvent(cast(Any, kind), cast(Object, manifest))
 
     async def create(
         self, resource: Resource, manifest: Object, namespace: str | None = None, *, field_manager: str
@@ -251,17 +263,3 @@ def _page(answer: Object, resource: Resource, what: str) -> tuple[Page, str]:
         raise errors.MalformedAnswer(f"{what} answers with no list of {resource.plural}")
     version, more = (shape.text(shape.metadata(answer).get(key)) for key in ("resourceVersion", "continue"))
     return Page(shape.mappings(answer.get("items")), version), more
-
-
-def _event(line: bytes, what: str) -> WatchEvent:
-    try:
-        event = json.loads(line)
-        kind, manifest = event["type"], event["object"]
-    except (ValueError, RecursionError, KeyError, TypeError) as error:
-        beginning = line[:80].decode("utf-8", "replace")
-        raise errors.MalformedAnswer(f"{what} says {beginning!r}, which is no event") from error
-    if kind == "ERROR":
-        raise errors.from_status(200, manifest, what)
-    if kind not in _EVENT_TYPES or not isinstance(manifest, dict):
-        raise errors.MalformedAnswer(f"{what} says an event of type {kind!r}")
-    return WatchEvent(kind, cast(Object, manifest))

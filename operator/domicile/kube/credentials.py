@@ -5,7 +5,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import yaml
@@ -16,6 +16,8 @@ from domicile.kube.errors import KubeconfigInvalid
 
 _LARGEST = 128 * 1024
 """Bytes. The parser takes a second for that much, and holds up everything meanwhile."""
+_DEEPEST = 32
+"""Levels. A kubeconfig has six, and its extensions may have a few more."""
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 _REFUSED_IN_CLUSTER: Final[Mapping[str, str]] = {
@@ -84,20 +86,41 @@ def checked_server(server: object) -> str:
     try:
         url = urlsplit(server)
         _ = url.port
-    except ValueError as error:
-        raise KubeconfigInvalid(f"server is no URL: {error}") from error
+    except ValueError:
+        # Its message quotes a part of the URL, which may hold a password.
+        raise KubeconfigInvalid("server is no URL: it must be https://HOST[:PORT][/PATH]") from None
     if url.scheme != "https":
-        raise KubeconfigInvalid(f"server must be an https URL, it begins with {url.scheme or 'no scheme'!r}")
-    if not url.hostname or url.query or url.fragment or url.username is not None or url.password is not None:
+        raise KubeconfigInvalid("server must be an https URL: https://HOST[:PORT][/PATH]")
+    # An empty query or fragment is one too: it would swallow the paths that are asked for. urlsplit drops line breaks.
+    strange = not server.isprintable() or any(sign in server for sign in " ?#@")
+    if not url.hostname or strange:
         raise KubeconfigInvalid("server must be https://HOST[:PORT][/PATH], without user, query or fragment")
     return server.rstrip("/")
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without anchors and aliases, and of few levels: a few hundred bytes of them grow into gigabytes, and hold up the
+    loop meanwhile. Refused while parsing, before anything is made of it."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = cast(object, self.peek_event())  # pyright: ignore[reportUnknownMemberType]
+        if getattr(event, "anchor", None) is not None:  # An alias has the name of its anchor there.
+            raise KubeconfigInvalid("the kubeconfig has YAML anchors or aliases: write out what they stand for")
+        if self.depth == _DEEPEST:
+            raise KubeconfigInvalid(f"the kubeconfig is nested deeper than {_DEEPEST} levels")
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 def _parsed(text: str | bytes) -> Mapping[str, Any]:
     if len(text) > _LARGEST:
         raise KubeconfigInvalid(f"the kubeconfig has {len(text)} bytes, more than {_LARGEST}")
     try:
-        config = yaml.safe_load(text)
+        config = yaml.load(text, _PlainLoader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         # The parser's message quotes the line it stumbled on, which may hold a token.
         mark = getattr(error, "problem_mark", None)

@@ -96,10 +96,11 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
     422: Invalid,
 }
 _LONGEST_MESSAGE = 2000
+_NO_STATUS = "the answer is no Kubernetes Status; if it persists, look what answers at this address"
 
 
 def from_status(status: int, body: Any, what: str) -> ApiError:
-    """The error that a Status object (or whatever came instead of one) says."""
+    """The error that a Status object says. Whatever else came instead of one is not quoted."""
     answer = shape.mapping(body)
     reason, message, code = shape.text(answer.get("reason")), answer.get("message"), shape.number(answer.get("code"))
     if status == 200 and code:  # An ERROR event of a watch carries its code inside.
@@ -108,7 +109,7 @@ def from_status(status: int, body: Any, what: str) -> ApiError:
     return kind(
         status,
         reason,
-        (message if isinstance(message, str) else str(body))[:_LONGEST_MESSAGE],
+        message[:_LONGEST_MESSAGE] if isinstance(message, str) else _NO_STATUS,
         shape.mapping(answer.get("details")),
         what,
     )

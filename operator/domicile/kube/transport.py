@@ -17,6 +17,7 @@ from yarl import URL
 from domicile.kube import errors
 from domicile.kube.api import Clock
 from domicile.kube.endpoint import Endpoint
+from domicile.kube.secrecy import Credentials
 
 JSON_TYPE = "application/json"
 _TLS_BUFFER = 32 * 1024
@@ -46,6 +47,7 @@ class Transport:
         self._clock = clock
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
+        self._credentials = Credentials()
 
     async def send(
         self,
@@ -65,7 +67,7 @@ class Transport:
             content = await self._content(response, what)
             status = response.status
         if status >= 300:
-            raise self._refusal(status, content, what)
+            raise self.refusal(status, _json_or_none(content), what)
         return _strict(content, what, self.endpoint.server) if content.strip() else None
 
     @asynccontextmanager
@@ -80,7 +82,8 @@ class Transport:
         )
         async with self._answer("GET", path, query, None, JSON_TYPE, limit) as response:
             if response.status >= 300:
-                raise self._refusal(response.status, await self._content(response, what), what)
+                content = await self._content(response, what)
+                raise self.refusal(response.status, _json_or_none(content), what)
             try:
                 yield self._split(response, what)
             finally:
@@ -108,6 +111,7 @@ class Transport:
         headers = {"Accept": JSON_TYPE}
         if authorization is not None:
             headers["Authorization"] = authorization
+            self._credentials.remember(authorization)
         if body is not None:
             headers["Content-Type"] = media_type
         url = URL(server + path, encoded=True)
@@ -131,14 +135,19 @@ class Transport:
             raise errors.CertificateInvalid(f"no TLS connection to {server}: {error}") from error
         except TimeoutError as error:
             raise errors.Unreachable(server, what, _patience(limit, error)) from error
-        except (aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             raise errors.Unreachable(server, what, str(error) or type(error).__name__) from error
+        except aiohttp.ClientError as error:
+            # Its text quotes the answer, which may quote the request's headers.
+            why = "the connection was closed, or what answers is no HTTP"
+            raise errors.Unreachable(server, what, f"{why} ({type(error).__name__})") from None
 
-    def _refusal(self, status: int, content: bytes, what: str) -> errors.ApiError:
+    def refusal(self, status: int, answer: Any, what: str) -> errors.ApiError:
+        """The error that an answer of failure says; 200 for an event of a watch."""
         if status == 401:
             # To the server an expired client certificate is as good as none; its date tells the reader more.
             self.endpoint.check_validity(self._clock())
-        return errors.from_status(status, _lenient(content), f"{what} at {self.endpoint.server}")
+        return errors.from_status(status, self._credentials.status(answer), f"{what} at {self.endpoint.server}")
 
     async def _content(self, response: aiohttp.ClientResponse, what: str) -> bytes:
         content = bytearray()
@@ -224,16 +233,16 @@ def _socket(address: Any) -> socket.socket:
 def _strict(content: bytes, what: str, server: str) -> Any:
     try:
         return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        beginning = content[:80].decode("utf-8", "replace")
-        raise errors.MalformedAnswer(f"{what} at {server} answers with no JSON but {beginning!r}") from error
+    except (ValueError, RecursionError):
+        # Neither quoted nor chained: it may quote the request's headers.
+        raise errors.MalformedAnswer(f"{what} at {server} answers with {len(content)} bytes that are no JSON") from None
 
 
-def _lenient(content: bytes) -> Any:
+def _json_or_none(content: bytes) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
-        return content[:500].decode("utf-8", "replace")
+        return None
 
 
 def _certificate_problem(error: BaseException) -> str:
