@@ -40,6 +40,16 @@ class Given:
     """Process id; 0 while there is none."""
     made: tuple[Made, ...] = ()
 
+    @property
+    def touched(self) -> bool:
+        """Whether anything of the demo may be there: it is put on record before it is made."""
+        return bool(self.made or self.operator)
+
+    def shown(self) -> tuple[str, ...]:
+        """What is on record, one line for each object."""
+        contexts = {"hub": self.hub_context, **{code.lower(): context for code, context in self.regions}}
+        return tuple(f"{made.cluster} (context {contexts[made.cluster]}): {made.path}" for made in self.made)
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -56,12 +56,24 @@ def play(wanted: Wanted) -> bool:
 def put_away(journal: Journal) -> bool:
     """Undo what is on record. Whether there was anything."""
     entry = journal.entry
-    stopped = local.down() if entry is None or entry.given is None else False
-    if entry is not None and entry.given is not None:
-        asyncio.run(_remove_from(journal, entry.given))
+    given = entry.given if entry else None
+    stopped = local.down() if given is None else False
+    # A mistyped context leaves nothing to remove, and is as wrong now as it was then.
+    if given is not None and given.touched:
+        asyncio.run(_remove_from(journal, given))
     _forget_credentials(journal.work)
     journal.write(None)
     return stopped or entry is not None
+
+
+def forget(journal: Journal) -> tuple[str, ...]:
+    """Drop what is on record of given clusters, without asking them; returns what was, for people."""
+    given = journal.entry.given if journal.entry else None
+    if given is None:
+        return ()
+    given_clusters.stop_operator(given)
+    journal.change_given(lambda known: replace(known, operator=0, made=()))
+    return given.shown()
 
 
 def _clear_what_was_left(journal: Journal) -> None:
@@ -184,15 +196,23 @@ async def _tell(stage: story.Stage, say: Narrator) -> None:
 
 
 async def _remove_from(journal: Journal, given: Given) -> None:
-    eyes = await _connected(given_clusters.where(given))
     try:
-        await given_clusters.remove(journal, given, eyes)
+        eyes = await open_eyes(*given_clusters.where(given))
+        try:
+            await given_clusters.remove(journal, given, eyes)
+        finally:
+            await eyes.close()
     except (NotObserved, kube.KubeError) as error:
-        raise Failure(
-            f"what the demo made is still there in part: {error}\nIt is on record: run `domicile demo down` (again)."
-        ) from error
-    finally:
-        await eyes.close()
+        raise Failure(_still_there(given, error)) from error
+
+
+def _still_there(given: Given, error: Exception) -> str:
+    made = "\n".join(f"  {line}" for line in given.shown())
+    return (
+        f"what the demo made cannot be removed: {error}\nOn record, and still there at least in part:\n{made}\n"
+        "Run `domicile demo down` again when the clusters can be reached. If they are gone for good:"
+        " `domicile demo down --forget`."
+    )
 
 
 def _say_what_failed(say: Narrator, error: Exception, running: operating.Running | None) -> None:
