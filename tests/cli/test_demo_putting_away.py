@@ -43,13 +43,13 @@ def test_a_context_that_is_not_there_leaves_nothing_on_record(gone: Given) -> No
 
 
 def test_a_demo_that_was_killed_before_it_made_anything_is_put_away_without_its_clusters(gone: Given) -> None:
-    killed(Entry(1, given=gone))
+    killed(Entry(given=gone))
     answer = CliRunner().invoke(main, ["demo", "down"])
     assert (answer.exit_code, on_record()) == (0, None), answer.output
 
 
 def test_clusters_that_are_gone_are_told_with_what_was_made_there_and_stay_on_record(gone: Given) -> None:
-    killed(Entry(1, given=replace(gone, made=(MADE,))))
+    killed(Entry(given=replace(gone, made=(MADE,))))
     answer = CliRunner().invoke(main, ["demo", "down"])
     assert answer.exit_code == 1
     assert "sg (context kind-sg): /api/v1/namespaces/retail-banking" in answer.stderr
@@ -58,7 +58,7 @@ def test_clusters_that_are_gone_are_told_with_what_was_made_there_and_stay_on_re
 
 
 def test_clusters_that_are_gone_can_be_forgotten(gone: Given) -> None:
-    killed(Entry(1, given=replace(gone, made=(MADE,))))
+    killed(Entry(given=replace(gone, made=(MADE,))))
     answer = CliRunner().invoke(main, ["demo", "down", "--forget"])
     assert answer.exit_code == 0, answer.output
     assert "sg (context kind-sg): /api/v1/namespaces/retail-banking" in answer.stdout

@@ -1,7 +1,6 @@
 """One performance: make or take a world, play the story in it, and put everything away again, whatever happens."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Generator, Mapping
@@ -88,7 +87,7 @@ def _play_local(wanted: Wanted, journal: Journal) -> bool:
     say = Narrator()
     say.title(_TITLE)
     work = journal.fresh_work()
-    journal.write(Entry(os.getpid()))
+    journal.write(Entry())
     kept = False
     try:
         up = local.start(work, progress.for_stream(sys.stderr), keep=wanted.keep, real_node=wanted.real_node)
@@ -99,7 +98,7 @@ def _play_local(wanted: Wanted, journal: Journal) -> bool:
     finally:
         with _uninterrupted():
             if kept:
-                journal.write(Entry(os.getpid(), kept=True))
+                journal.write(Entry(kept=True))
             else:
                 local.down()
                 _forget_credentials(work)
@@ -114,7 +113,7 @@ def _play_given(wanted: Wanted, given: Given, journal: Journal) -> bool:
     say.title(_TITLE)
     work = journal.fresh_work()
     kept = False
-    journal.write(Entry(os.getpid(), given=given))
+    journal.write(Entry(given=given))
     try:
         impersonate = asyncio.run(_look_at_given(journal, given))
         world = given_clusters.world(given, wanted.images, impersonate, work, model.train())
@@ -124,7 +123,7 @@ def _play_given(wanted: Wanted, given: Given, journal: Journal) -> bool:
     finally:
         with _uninterrupted():
             if kept:
-                journal.write(replace(journal.entry or Entry(0), kept=True))
+                journal.write(replace(journal.entry or Entry(), kept=True))
             else:
                 put_away(journal)
     if kept:
