@@ -13,6 +13,7 @@ from domicile.localfleet import (
     build,
     components,
     controlplane,
+    errors,
     etcds,
     fleet,
     kserve,
@@ -106,23 +107,33 @@ def region(
     note("nodes")
     for program in (*waited_for, simulator):
         common.supervisor.wait_ready(program)
-    if joining:
-        joining.result()
+    no_real_node = joining.result() if joining else ""
     names = [each.name for each in wanted.nodes]
     common.supervisor.wait(
         simulator.name, f"nodes {names} Ready", lambda: not_ready(api, names), within=NODES_READY_SECONDS
     )
-    real_node = real.spec.name if real else None
     return fleet.Region(
-        plane, _kube_system_uid(common, server, api), common.supervisor, server, spec=wanted, real_node=real_node
+        plane,
+        _kube_system_uid(common, server, api),
+        common.supervisor,
+        server,
+        spec=wanted,
+        real_node=real.spec.name if real and not no_real_node else None,
+        no_real_node=no_real_node,
     )
 
 
 def _join(
     common: Common, plane: controlplane.ControlPlane, api: apiclient.ApiClient, region: spec.RegionSpec, real: RealNode
-) -> None:
+) -> str:
+    """Why the node is simulated after all, which it is when another fleet was quicker; empty when it is real."""
     parts = node.Parts(common.programs, real.runc, common.supervisor, common.ledger, common.ports)
-    node.up(parts, plane, api, region, real.spec, common.registry, common.images.result())
+    try:
+        node.up(parts, plane, api, region, real.spec, common.registry, common.images.result())
+    except errors.RealNodeUnavailable as error:
+        api.create(kwok.node(region, real.spec))
+        return str(error)
+    return ""
 
 
 def not_ready(api: apiclient.ApiClient, names: Iterable[str]) -> str | None:

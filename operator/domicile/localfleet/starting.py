@@ -93,12 +93,9 @@ def _real_node(wanted: spec.FleetSpec, show: progress.Progress) -> members.RealN
     answer = possible.real_node_possible()
     if isinstance(answer, possible.Possible):
         try:
-            with locks.held(node.LOCK, within=node.LOCK_SECONDS, waiting=show.say):
+            # Looked at before the build and let go again: a fleet that builds for minutes keeps no other from its node.
+            with node.the_only_one(show.say):
                 return members.RealNode(asked_for, node.obtain_runc(show.say))
-        except errors.WaitedTooLong:
-            answer = possible.NotPossible(
-                "another fleet on this machine has a real node, and there can be one at a time"
-            )
         except errors.RealNodeUnavailable as error:
             answer = possible.NotPossible(str(error))
     show.say(f"node {asked_for.name} will be simulated: {answer.reason}")
@@ -221,8 +218,11 @@ class _Start:
         here = region.name == self.wanted.real_node_in
         real = self.real if here and isinstance(self.real, members.RealNode) else None
         up = members.region(common, etcd.result(), region, index, real, note)
-        why_not = self.real.reason if here and isinstance(self.real, possible.NotPossible) else ""
-        return replace(up, no_real_node=why_not)
+        if real and up.no_real_node:
+            self.show.say(f"node {real.spec.name} is simulated: {up.no_real_node}")
+        if here and isinstance(self.real, possible.NotPossible):
+            return replace(up, no_real_node=self.real.reason)
+        return up
 
     def _timed(self, track: progress.Track, step: str, work: Callable[..., Result], *arguments: object) -> Result:
         track.begin(step)

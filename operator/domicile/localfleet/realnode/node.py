@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from domicile.localfleet import (
     apiclient,
     build,
     controlplane,
+    errors,
     kubeconfigs,
     kwok,
     locks,
@@ -56,6 +58,19 @@ def obtain_runc(note: Callable[[str], None]) -> Path:
     return runc.obtain(note)
 
 
+@contextmanager
+def the_only_one(waiting: Callable[[str], None] | None = None) -> Generator[int]:
+    """The lock of this machine's real node. RealNodeUnavailable when another fleet has it."""
+    with ExitStack() as stack:
+        try:
+            lock = stack.enter_context(locks.held(LOCK, within=LOCK_SECONDS, waiting=waiting))
+        except errors.WaitedTooLong as error:
+            raise errors.RealNodeUnavailable(
+                "another fleet on this machine has a real node, and there can be one at a time"
+            ) from error
+        yield lock
+
+
 def up(
     parts: Parts,
     plane: controlplane.ControlPlane,
@@ -65,7 +80,10 @@ def up(
     serving: registry.Registry,
     images: registry.Images,
 ) -> None:
-    """Returns when the node is registered, labelled and has its GPUs; Ready comes a moment later."""
+    """Returns when the node is registered, labelled and has its GPUs; Ready comes a moment later.
+
+    Raises RealNodeUnavailable, with nothing changed on this machine, when it cannot be the one real node here.
+    """
     fleet = parts.ledger.state.name
     directory = paths.socket_dir(plane.directory / "node", "kubelet/device-plugins/kubelet.sock.1234567890")
     short = hashlib.sha256(parts.ledger.state.id.encode()).hexdigest()[:8]
@@ -80,7 +98,7 @@ def up(
         network=f"domicile-{fleet}-{short}",
     )
     # containerd and its shims inherit the lock: it is free again when the last process of the node is gone, not before.
-    with locks.held(LOCK, within=LOCK_SECONDS) as lock:
+    with the_only_one() as lock:
         _change_host(parts.ledger, pods, cgroup, directory, network.network)
         _containerd(parts, plane, network, pods, lock)
     agent = _kubelet(parts, plane, wanted, pods, cgroup, directory, network)
