@@ -114,6 +114,7 @@ def _change_host(ledger: state.Ledger, pods: bridge.Bridge, cgroup: str, directo
             sysctls={name: text for name in SYSCTLS if (text := _sysctl(name)) is not None},
             links=(pods.name,),
             cgroups=tuple(map(str, groups)),
+            controllers=tuple(cgroups.not_offered()),
             directories=(str(directory),),
             made_directories=tuple(place for place in undoing.OUTSIDE if not os.path.lexists(place)),
             networks=(network,),
