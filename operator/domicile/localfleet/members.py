@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,8 @@ class RealNode:
 
 def hub(common: Common, etcd: etcds.Etcd, note: Note) -> fleet.Cluster:
     plane, server, api = _api_server(common, spec.HUB, etcd, note)
-    manager = controlplane.controller_manager(plane, controlplane.HUB_CONTROLLERS, common.programs, common.ports)
-    common.supervisor.start(manager)
-    note("controller manager")
-    common.supervisor.wait_ready(manager)
-    return fleet.Cluster(plane, _kube_system_uid(common, server, api), common.supervisor, server)
+    with _answering(common, server):
+        return _hub(common, plane, server, api, note)
 
 
 def region(
@@ -72,6 +70,45 @@ def region(
     note: Note,
 ) -> fleet.Region:
     plane, server, api = _api_server(common, wanted.name, etcd, note)
+    with _answering(common, server):
+        return _region(common, plane, server, api, wanted, index, real, note)
+
+
+@contextmanager
+def _answering(common: Common, server: processes.Program) -> Generator[None]:
+    """For requests of the set-up: to get no answer is a failure of that server, which shows its log."""
+    try:
+        yield
+    except errors.RequestRefused as error:
+        if error.status:
+            raise
+        raise common.supervisor.failed(server.name, "an answer to a request of the set-up", str(error)) from error
+
+
+def _hub(
+    common: Common,
+    plane: controlplane.ControlPlane,
+    server: processes.Program,
+    api: apiclient.ApiClient,
+    note: Note,
+) -> fleet.Cluster:
+    manager = controlplane.controller_manager(plane, controlplane.HUB_CONTROLLERS, common.programs, common.ports)
+    common.supervisor.start(manager)
+    note("controller manager")
+    common.supervisor.wait_ready(manager)
+    return fleet.Cluster(plane, _kube_system_uid(common, server, api), common.supervisor, server)
+
+
+def _region(
+    common: Common,
+    plane: controlplane.ControlPlane,
+    server: processes.Program,
+    api: apiclient.ApiClient,
+    wanted: spec.RegionSpec,
+    index: int,
+    real: RealNode | None,
+    note: Note,
+) -> fleet.Region:
     joining = common.pool.submit(_join, common, plane, api, wanted, real) if real else None
     share = common.programs.share(components.KSERVE_CONTROLLER)
     note("CRDs")
@@ -162,7 +199,8 @@ def _api_server(
     common.supervisor.start(server)
     common.supervisor.wait_ready(server)
     api = apiclient.ApiClient(plane.url, plane.identities.authority.certificate, plane.identities.admin)
-    _apply_all(api, controlplane.set_up_rbac())
+    with _answering(common, server):
+        _apply_all(api, controlplane.set_up_rbac())
     return plane, server, api
 
 

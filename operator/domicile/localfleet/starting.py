@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -57,9 +59,15 @@ def start(wanted: spec.FleetSpec, show: progress.Progress | None = None, *, outl
     ledger = _claim(wanted, show, outlive=outlive)
     try:
         return _Start(wanted, ledger, programs, show, began, real).run()
-    except BaseException:
+    except BaseException as error:
         show.say(f"fleet {wanted.name}: the start failed, stopping what was started")
+        kept = None if _is_cancelled(error) else _kept_logs(wanted.name)
         down(wanted.name, only_id=ledger.state.id)
+        if kept is None:
+            raise
+        show.say(f"the logs of that start are in {kept}")
+        if isinstance(error, errors.ComponentFailed):
+            raise error.with_log_in(kept) from error.__cause__
         raise
 
 
@@ -83,6 +91,20 @@ def down(name: str, *, only_id: str | None = None) -> bool:
     if keeping and (stopped or keeping.poll() is not None):
         keeper.dismiss(_keepers.pop(name))
     return stopped
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    return isinstance(error, errors.StartCancelled) or not isinstance(error, Exception)
+
+
+def _kept_logs(name: str) -> Path | None:
+    """A copy of the fleet's logs, which end with it; it stays until the next start of this name. None if there is no room."""
+    copy = paths.failed_start(name)
+    try:
+        shutil.rmtree(copy, ignore_errors=True)
+        return Path(shutil.copytree(paths.fleet_dir(name) / "logs", copy))
+    except OSError:
+        return None
 
 
 def _real_node(wanted: spec.FleetSpec, show: progress.Progress) -> members.RealNode | possible.NotPossible | None:
@@ -120,6 +142,7 @@ def _claim(wanted: spec.FleetSpec, show: progress.Progress, *, outlive: bool) ->
                 f"fleet {wanted.name!r} is running in {directory}, owned by {owner}.\n"
                 f"Choose another name, or stop it first: localfleet.down({wanted.name!r})."
             )
+        shutil.rmtree(paths.failed_start(wanted.name), ignore_errors=True)
         directory.mkdir(parents=True, mode=0o700)
         ledger = state.Ledger(directory, state.fresh(wanted.name, owned=not outlive))
         ledger.save()
