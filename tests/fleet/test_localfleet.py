@@ -381,7 +381,7 @@ def test_a_fleet_that_loses_the_race_for_the_real_node_comes_up_without(
     wanted = localfleet.FleetSpec(name=f"late-{os.getpid()}", regions=SMALL, real_node_in="sg")
     node_of_it = wanted.real_node()
     assert node_of_it
-    found = members.RealNode(node_of_it, node.obtain_runc(progress.PlainProgress().say))
+    found = members.RealNode(node_of_it, node.obtain_runc(progress.PlainProgress()))
     monkeypatch.setattr(starting, "_real_node", lambda *_: found)
     monkeypatch.setattr(node, "LOCK_SECONDS", 1.0)
     with localfleet.running(wanted, progress.PlainProgress()) as late:

@@ -117,7 +117,7 @@ def _real_node(wanted: spec.FleetSpec, show: progress.Progress) -> members.RealN
         try:
             # Looked at before the build and let go again: a fleet that builds for minutes keeps no other from its node.
             with node.the_only_one(show.say):
-                return members.RealNode(asked_for, node.obtain_runc(show.say))
+                return members.RealNode(asked_for, node.obtain_runc(show))
         except errors.RealNodeUnavailable as error:
             answer = possible.NotPossible(str(error))
     show.say(f"node {asked_for.name} will be simulated: {answer.reason}")

@@ -21,6 +21,7 @@ from domicile.localfleet import (
     paths,
     ports,
     processes,
+    progress,
     registry,
     spec,
     state,
@@ -54,8 +55,8 @@ class Parts:
     ports: ports.Ports
 
 
-def obtain_runc(note: Callable[[str], None]) -> Path:
-    return runc.obtain(note)
+def obtain_runc(show: progress.Progress) -> Path:
+    return runc.obtain(show)
 
 
 @contextmanager
