@@ -14,6 +14,7 @@ RUN uv export --frozen --no-dev --no-emit-project --quiet --output-file /require
  && uv pip install --python /opt/domicile/bin/python --require-hashes --only-binary :all: --requirement /requirements.txt
 COPY README.md LICENSE ./
 COPY operator ./operator
+COPY examples ./examples
 RUN uv build --quiet --wheel --out-dir /dist \
  && uv pip install --python /opt/domicile/bin/python --no-deps /dist/*.whl
 

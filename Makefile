@@ -19,7 +19,7 @@ demo: $(READY) ## Show the main job on a real fleet on this machine
 test: $(READY) ## check, then the tests on real API servers, of the chart, and of the users' stories
 	@$(PYTHON) tests/stages.py test
 
-test-full: $(READY) ## test, and everything that takes long
+test-full: $(READY) ## test, with many more generated examples
 	@$(PYTHON) tests/stages.py test-full
 
 check: $(READY) ## Lint, format, types, imports, CRDs and unit tests; no cluster

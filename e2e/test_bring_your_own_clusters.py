@@ -58,6 +58,8 @@ def test_a_context_that_is_not_there_is_said_plainly(contexts: Path, shell: Shel
     assert answer.returncode == 1
     assert "'nowhere'" in answer.stderr
     assert "Traceback" not in answer.stderr
+    # Nothing was made, so nothing stands in the way of whoever types it right.
+    assert "no demo was up" in shell.works("domicile", "demo", "down")
 
 
 def test_clusters_that_already_have_domicile_are_left_alone(contexts: Path, shell: Shell) -> None:

@@ -2,11 +2,12 @@
 
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 from terminal import Shell
+
+from domicile.localfleet import procfs
 
 STORY = (
     "sg is https://127.0.0.1:",
@@ -24,10 +25,9 @@ STORY = (
 
 
 def processes_of(run: Path) -> list[str]:
-    """Command lines that name the run's directory, ours and grep's apart."""
-    shown = subprocess.run(["ps", "-ww", "-eo", "pid=,args="], check=True, capture_output=True, text=True).stdout
-    own = str(os.getpid())
-    return [line for line in shown.splitlines() if str(run) in line and line.split()[0] != own]
+    """Command lines that name the run's directory, ours apart."""
+    shown = procfs.command_lines()
+    return [f"{pid} {line}" for pid, line in shown.items() if str(run) in line and pid != os.getpid()]
 
 
 def test_the_demo_tells_the_whole_story_and_leaves_nothing(shell: Shell, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""kill -9 of the operator at every step of placing, moving and deleting: nothing is lost, nothing is written twice."""
+"""kill -9 of the operator at every step of placing and of deleting: nothing is lost, nothing is written twice."""
 
 import signal
 from collections import Counter

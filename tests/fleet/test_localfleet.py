@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from domicile import localfleet
-from domicile.localfleet import apiclient, certs, errors, images, waiting
+from domicile.localfleet import apiclient, certs, errors, images, members, progress, starting, state, waiting
+from domicile.localfleet.realnode import node
 
 MODEL = {
     "version": "7",
@@ -21,6 +22,7 @@ MODEL = {
     "coef": [[1.5, -0.25], [0.0, 0.5], [-1.0, 0.75]],
     "bias": [0.1, 0.0, -0.2],
 }
+SMALL = (localfleet.RegionSpec("sg", (localfleet.NodeSpec("sg-l4-0", localfleet.L4, may_be_real=True),)),)
 ROWS = [[1.0, 2.0], [0.0, 0.0], [-3.0, 4.5]]
 
 
@@ -368,3 +370,24 @@ def test_a_second_fleet_of_the_same_name_is_refused(fleet: localfleet.Fleet) -> 
     with pytest.raises(errors.FleetRunning, match=fleet.name):
         localfleet.start(localfleet.FleetSpec(name=fleet.name))
     assert fleet.hub.api().get("/api/v1/namespaces")
+
+
+@pytest.mark.real_node
+def test_a_fleet_that_loses_the_race_for_the_real_node_comes_up_without(
+    fleet: localfleet.Fleet, real_node: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two fleets that look for it before they build both find it free; the one that builds longer comes too late."""
+    assert fleet.regions["sg"].real_node == real_node
+    wanted = localfleet.FleetSpec(name=f"late-{os.getpid()}", regions=SMALL, real_node_in="sg")
+    node_of_it = wanted.real_node()
+    assert node_of_it
+    found = members.RealNode(node_of_it, node.obtain_runc(progress.PlainProgress()))
+    monkeypatch.setattr(starting, "_real_node", lambda *_: found)
+    monkeypatch.setattr(node, "LOCK_SECONDS", 1.0)
+    with localfleet.running(wanted, progress.PlainProgress()) as late:
+        region = late.regions["sg"]
+        assert region.real_node is None
+        assert "another fleet on this machine has a real node" in region.no_real_node
+        assert "sg-l4-0" in {each["metadata"]["name"] for each in region.api().get("/api/v1/nodes")["items"]}
+        assert not any(name.endswith(("/containerd", "/kubelet")) for name in late.ledger.state.processes)
+        assert late.ledger.state.host == state.HostChanges()

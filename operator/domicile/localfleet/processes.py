@@ -101,16 +101,18 @@ class Supervisor:
             if self.cancelled.is_set():
                 raise errors.StartCancelled(f"stopped waiting for {name}")
             for watched in self._ledger.state.processes if self.starting else (name,):
-                ended = self._ended(watched)
-                if ended:
-                    awaited = what if watched == name else f"{what} of {name}"
-                    raise errors.ComponentFailed(watched, awaited, ended, self.log_of(watched))
+                if self._ended(watched):
+                    raise self.failed(watched, what if watched == name else f"{what} of {name}", "")
             return ask()
 
         try:
             waiting.until(what, look, within=within)
         except errors.WaitedTooLong as error:
-            raise errors.ComponentFailed(name, f"{what}, {within:.0f} s", str(error), self.log_of(name)) from error
+            raise self.failed(name, f"{what}, {within:.0f} s", str(error)) from error
+
+    def failed(self, name: str, waited_for: str, last_seen: str) -> errors.ComponentFailed:
+        """The failure of a process, with its log. That it has ended, if it has, says more than what was last seen."""
+        return errors.ComponentFailed(name, waited_for, self._ended(name) or last_seen, self.log_of(name))
 
     def signal(self, name: str, number: signal.Signals) -> None:
         process = self._ledger.state.processes[name].process
@@ -146,7 +148,8 @@ class Supervisor:
         return process
 
     def _ended(self, name: str) -> str | None:
-        process = self._ledger.state.processes[name].process
+        record = self._ledger.state.processes.get(name)
+        process = record.process if record else None
         if process is None or procfs.alive(process):
             return None
         child = _children.get(process.pid)

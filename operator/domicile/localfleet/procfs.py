@@ -93,6 +93,19 @@ def with_environment(entry: str) -> list[Process]:
     return found
 
 
+def command_line(pid: int) -> str:
+    """Its words with blanks between them; empty when it has ended, and for what the kernel runs."""
+    try:
+        return (PROC / str(pid) / "cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def command_lines() -> dict[int, str]:
+    """Of every process, by its id."""
+    return {pid: command_line(pid) for pid in _pids()}
+
+
 def resident_bytes(pid: int) -> int:
     try:
         pages = int((PROC / str(pid) / "statm").read_text().split()[1])

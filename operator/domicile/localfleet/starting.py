@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -57,9 +59,15 @@ def start(wanted: spec.FleetSpec, show: progress.Progress | None = None, *, outl
     ledger = _claim(wanted, show, outlive=outlive)
     try:
         return _Start(wanted, ledger, programs, show, began, real).run()
-    except BaseException:
+    except BaseException as error:
         show.say(f"fleet {wanted.name}: the start failed, stopping what was started")
+        kept = None if _is_cancelled(error) else _kept_logs(wanted.name)
         down(wanted.name, only_id=ledger.state.id)
+        if kept is None:
+            raise
+        show.say(f"the logs of that start are in {kept}")
+        if isinstance(error, errors.ComponentFailed):
+            raise error.with_log_in(kept) from error.__cause__
         raise
 
 
@@ -85,6 +93,20 @@ def down(name: str, *, only_id: str | None = None) -> bool:
     return stopped
 
 
+def _is_cancelled(error: BaseException) -> bool:
+    return isinstance(error, errors.StartCancelled) or not isinstance(error, Exception)
+
+
+def _kept_logs(name: str) -> Path | None:
+    """A copy of the fleet's logs, which end with it; it stays until the next start of this name. None if there is no room."""
+    copy = paths.failed_start(name)
+    try:
+        shutil.rmtree(copy, ignore_errors=True)
+        return Path(shutil.copytree(paths.fleet_dir(name) / "logs", copy))
+    except OSError:
+        return None
+
+
 def _real_node(wanted: spec.FleetSpec, show: progress.Progress) -> members.RealNode | possible.NotPossible | None:
     """The real node to make, or why it is simulated; None when nobody asked for one."""
     asked_for = wanted.real_node()
@@ -93,12 +115,9 @@ def _real_node(wanted: spec.FleetSpec, show: progress.Progress) -> members.RealN
     answer = possible.real_node_possible()
     if isinstance(answer, possible.Possible):
         try:
-            with locks.held(node.LOCK, within=node.LOCK_SECONDS, waiting=show.say):
-                return members.RealNode(asked_for, node.obtain_runc(show.say))
-        except errors.WaitedTooLong:
-            answer = possible.NotPossible(
-                "another fleet on this machine has a real node, and there can be one at a time"
-            )
+            # Looked at before the build and let go again: a fleet that builds for minutes keeps no other from its node.
+            with node.the_only_one(show.say):
+                return members.RealNode(asked_for, node.obtain_runc(show))
         except errors.RealNodeUnavailable as error:
             answer = possible.NotPossible(str(error))
     show.say(f"node {asked_for.name} will be simulated: {answer.reason}")
@@ -123,6 +142,7 @@ def _claim(wanted: spec.FleetSpec, show: progress.Progress, *, outlive: bool) ->
                 f"fleet {wanted.name!r} is running in {directory}, owned by {owner}.\n"
                 f"Choose another name, or stop it first: localfleet.down({wanted.name!r})."
             )
+        shutil.rmtree(paths.failed_start(wanted.name), ignore_errors=True)
         directory.mkdir(parents=True, mode=0o700)
         ledger = state.Ledger(directory, state.fresh(wanted.name, owned=not outlive))
         ledger.save()
@@ -221,8 +241,11 @@ class _Start:
         here = region.name == self.wanted.real_node_in
         real = self.real if here and isinstance(self.real, members.RealNode) else None
         up = members.region(common, etcd.result(), region, index, real, note)
-        why_not = self.real.reason if here and isinstance(self.real, possible.NotPossible) else ""
-        return replace(up, no_real_node=why_not)
+        if real and up.no_real_node:
+            self.show.say(f"node {real.spec.name} is simulated: {up.no_real_node}")
+        if here and isinstance(self.real, possible.NotPossible):
+            return replace(up, no_real_node=self.real.reason)
+        return up
 
     def _timed(self, track: progress.Track, step: str, work: Callable[..., Result], *arguments: object) -> Result:
         track.begin(step)

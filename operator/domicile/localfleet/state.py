@@ -38,6 +38,8 @@ class HostChanges:
     links: tuple[str, ...] = ()
     cgroups: tuple[str, ...] = ()
     """Directories of our own below the cgroup mounts."""
+    controllers: tuple[str, ...] = ()
+    """Controllers of cgroup v2 that its root did not offer before."""
     directories: tuple[str, ...] = ()
     """Directories that are the node's alone, with all mounts below them."""
     made_directories: tuple[str, ...] = ()

@@ -43,7 +43,9 @@ def down(name: str, *, only_id: str | None = None, only_if_abandoned: bool = Fal
 def undo(known: state.State) -> None:
     """Ends the fleet's processes, then what its real node left on the host."""
     if known.boot != procfs.boot_id():
-        return  # the machine was restarted since: nothing of it runs, and pids and sysctls are not ours to touch
+        # The machine was restarted since: nothing of it runs, pids and sysctls are others', but its files are still there.
+        undoing.remove_traces(known.host, restarted=True)
+        return
     undoing.stop_node(known)
     # The data of a fleet ends with it, so nothing needs a gentle end.
     survivors = procfs.kill(living(known))

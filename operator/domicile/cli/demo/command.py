@@ -61,7 +61,12 @@ def demo(
 
 
 @demo.command()
-def down() -> None:
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Given clusters that are gone: drop the record of what was made there, ask them nothing.",
+)
+def down(forget: bool) -> None:
     """Stop and remove everything that `domicile demo` started, and nothing else."""
     from domicile.cli.demo import playing
     from domicile.cli.demo.journal import claim_from_whoever_has_it
@@ -69,12 +74,16 @@ def down() -> None:
 
     journal = claim_from_whoever_has_it(click.echo)
     try:
+        forgotten = playing.forget(journal) if forget else ()
         there_was = playing.put_away(journal)
     except errors.LocalFleetError as error:
         raise Failure(str(error)) from error
     finally:
         journal.close()
-    click.echo("the demo is stopped; nothing of it is left" if there_was else "no demo was up")
+    for line in forgotten:
+        click.echo(f"forgotten, not removed: {line}")
+    if not forgotten:
+        click.echo("the demo is stopped; nothing of it is left" if there_was else "no demo was up")
 
 
 @demo.command("model")

@@ -1,9 +1,7 @@
 """The demo's world on clusters that were there before: what it makes there is on record first, and removed at the end."""
 
 import asyncio
-import os
 import signal
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,16 +9,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from domicile import kube
-from domicile.cli.demo import model, observing, operating, texts
+from domicile.cli.demo import model, observing, operating, processes, texts
 from domicile.cli.demo.journal import Given, Journal, Made
 from domicile.cli.demo.kubectl import Person
 from domicile.cli.demo.waiting import NotYet, eventually
 from domicile.cli.demo.world import Eyes, Region, World
 from domicile.cli.failure import Failure
 from domicile.cli.join import member
+from domicile.localfleet import procfs
 
 HUB: Final = "hub"
 _GONE_WITHIN: Final = 120.0
+_OPERATOR_ENDS_WITHIN: Final = 20.0
 _NO_IMAGE: Final = "no --model-server-image and --model-image were given"
 
 
@@ -117,13 +117,14 @@ async def remove(journal: Journal, given: Given, eyes: Eyes) -> None:
 
 def stop_operator(given: Given) -> None:
     """End the operator that a kept or killed demo left, if it is still there."""
-    if not _is_operator(given.operator):
+    operator = _operator(given.operator)
+    if operator is None:
         return
-    os.kill(given.operator, signal.SIGTERM)
-    deadline = time.monotonic() + 20
-    while _is_operator(given.operator):
+    processes.send(operator, signal.SIGTERM)
+    deadline = time.monotonic() + _OPERATOR_ENDS_WITHIN
+    while processes.alive(operator):
         if time.monotonic() > deadline:
-            os.kill(given.operator, signal.SIGKILL)
+            processes.send(operator, signal.SIGKILL)
             return
         time.sleep(0.1)
 
@@ -145,7 +146,7 @@ async def _delete_models(journal: Journal, given: Given, eyes: Eyes) -> None:
         return
     if not models:
         return
-    if not _is_operator(given.operator):
+    if _operator(given.operator) is None:
         await _start_again(journal, given, eyes)
     for each in models:
         name, namespace = each["metadata"]["name"], each["metadata"]["namespace"]
@@ -183,14 +184,9 @@ def _client(eyes: Eyes, made: Made) -> kube.KubeClient:
     return eyes.hub if made.cluster == HUB else eyes.regions[made.cluster]
 
 
-def _is_operator(pid: int) -> bool:
-    """Whether the process is an operator of ours: ids are used again, and this is not Linux alone."""
-    if not pid:
-        return False
-    shown = subprocess.run(
-        ("ps", "-ww", "-o", "stat=,command=", "-p", str(pid)), capture_output=True, text=True, check=False
-    )
-    return "domicile.cli operator" in shown.stdout and not shown.stdout.lstrip().startswith("Z")
+def _operator(pid: int) -> procfs.Process | None:
+    """The operator of ours that has this id now."""
+    return processes.find(pid, "domicile.cli operator")
 
 
 def _namespace(name: str) -> Mapping[str, Any]:

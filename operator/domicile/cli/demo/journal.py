@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import shutil
 import signal
 import time
@@ -11,9 +10,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
+from domicile.cli.demo import processes
 from domicile.cli.failure import Failure
-from domicile.localfleet import paths
+from domicile.localfleet import paths, procfs
 
+_LOCK = "lock"
 _STOP_SECONDS = 180.0
 
 
@@ -40,12 +41,21 @@ class Given:
     """Process id; 0 while there is none."""
     made: tuple[Made, ...] = ()
 
+    @property
+    def touched(self) -> bool:
+        """Whether anything of the demo may be there: it is put on record before it is made."""
+        return bool(self.made or self.operator)
+
+    def shown(self) -> tuple[str, ...]:
+        """What is on record, one line for each object."""
+        contexts = {"hub": self.hub_context, **{code.lower(): context for code, context in self.regions}}
+        return tuple(f"{made.cluster} (context {contexts[made.cluster]}): {made.path}" for made in self.made)
+
 
 @dataclass(frozen=True)
 class Entry:
     """What a demo has to undo."""
 
-    pid: int
     kept: bool = False
     given: Given | None = None
 
@@ -94,23 +104,26 @@ def claim() -> Journal:
     """The journal, for this process alone. Failure if another demo runs now."""
     journal = _try_claim()
     if journal is None:
-        raise Failure(f"a demo is running already, process {_pid()}: wait for it, or stop it with `domicile demo down`")
+        holder = _holder()
+        who = f"process {holder.pid}" if holder else "which has only just begun"
+        raise Failure(f"a demo is running already, {who}: wait for it, or stop it with `domicile demo down`")
     return journal
 
 
 def claim_from_whoever_has_it(tell: Callable[[str], None]) -> Journal:
     """The journal; a demo that runs now is told to stop, as by Ctrl-C, and waited for."""
     deadline = time.monotonic() + _STOP_SECONDS
-    told = False
+    told: procfs.Process | None = None
     while (journal := _try_claim()) is None:
-        pid = _pid()
-        # Whoever holds the lock wrote its process id there, so this is it and no other process.
-        if pid and not told:
-            tell(f"stopping the demo that runs as process {pid}")
-            os.kill(pid, signal.SIGTERM)
-            told = True
+        holder = _holder()
+        # Until it has written its own name, whoever took the lock stands there as its dead forerunner.
+        if holder and holder != told and processes.alive(holder):
+            tell(f"stopping the demo that runs as process {holder.pid}")
+            processes.send(holder, signal.SIGTERM)
+            told = holder
         if time.monotonic() > deadline:
-            raise Failure(f"the demo, process {pid}, does not end within {_STOP_SECONDS:.0f} s")
+            who = f"process {holder.pid}" if holder else "which does not say who it is"
+            raise Failure(f"the demo, {who}, does not end within {_STOP_SECONDS:.0f} s")
         time.sleep(0.1)
     return journal
 
@@ -118,22 +131,30 @@ def claim_from_whoever_has_it(tell: Callable[[str], None]) -> Journal:
 def _try_claim() -> Journal | None:
     directory = _directory()
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = (directory / "lock").open("a")
+    lock = (directory / _LOCK).open("a")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
         return None
+    own = processes.own()
+    lock.truncate(0)
+    lock.write(f"{own.pid} {own.started}")
+    lock.flush()
     return Journal(directory, _read(directory), lock)
+
+
+def _holder() -> procfs.Process | None:
+    """Who wrote itself into the lock last; None while somebody is about to."""
+    try:
+        pid, started = (_directory() / _LOCK).read_text().split()
+        return procfs.Process(int(pid), int(started))
+    except (OSError, ValueError):
+        return None
 
 
 def _directory() -> Path:
     return paths.run_root() / "demo"
-
-
-def _pid() -> int:
-    entry = _read(_directory())
-    return entry.pid if entry else 0
 
 
 def _read(directory: Path) -> Entry | None:
@@ -142,7 +163,7 @@ def _read(directory: Path) -> Entry | None:
     except FileNotFoundError:
         return None
     given: dict[str, Any] | None = raw["given"]
-    return Entry(raw["pid"], raw["kept"], _given(given) if given else None)
+    return Entry(raw["kept"], _given(given) if given else None)
 
 
 def _given(raw: dict[str, Any]) -> Given:

@@ -96,6 +96,7 @@ def _world(fleet: localfleet.Fleet, work: Path, trained: model.Trained, image: s
         server_image=fleet.images.model_server,
         serves=True,
         no_prediction=no_prediction,
+        real_node=home.real_node or "",
         about=_about(fleet, home, no_node),
     )
 

@@ -1,6 +1,7 @@
 """The demo's model: a scikit-learn LogisticRegression, exported as what the local fleet's model server reads."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -56,6 +57,9 @@ def probabilities(answer: Any) -> tuple[tuple[float, ...], ...]:
         flat = [float(value) for value in outputs["proba"]["data"]]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"no output `proba` in the answer: {json.dumps(answer)[:300]}") from error
+    # A comparison with NaN is never true, so no difference from it would count.
+    if not all(map(math.isfinite, flat)):
+        raise ValueError(f"not all of `proba` are numbers: {flat[:10]}")
     if len(flat) != count * width:
         raise ValueError(f"{len(flat)} probabilities for shape {count} x {width}")
     return tuple(tuple(flat[row * width : (row + 1) * width]) for row in range(count))

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -22,6 +21,7 @@ from domicile.cli.demo.narration import Narrator
 from domicile.cli.demo.waiting import NotObserved, NotYet, eventually
 from domicile.cli.demo.world import World
 from domicile.cli.join import kubeconfig
+from domicile.localfleet import ports, stopping
 
 Manifest = Mapping[str, Any]
 
@@ -101,7 +101,7 @@ async def identity(world: World, hub: kube.KubeClient) -> Path:
 def start(hub: Path, work: Path, environment: Mapping[str, str], *, outlive: bool) -> Running:
     """Start `domicile operator`. Unless it is to outlive us it ends when we do, however that comes."""
     log = work / LOG
-    port = _free_port()
+    port = free_port()
     arguments = (
         "operator",
         f"--namespace={installation.NAMESPACE}",
@@ -183,8 +183,6 @@ def _asked(port: int) -> NotYet | None:
         return NotYet(str(error))
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> int:
+    """For the operator's probes; none that an outgoing connection could be given before the operator listens."""
+    return ports.unreserved(stopping.ports_dir())

@@ -1,7 +1,6 @@
 """One performance: make or take a world, play the story in it, and put everything away again, whatever happens."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Generator, Mapping
@@ -56,12 +55,24 @@ def play(wanted: Wanted) -> bool:
 def put_away(journal: Journal) -> bool:
     """Undo what is on record. Whether there was anything."""
     entry = journal.entry
-    stopped = local.down() if entry is None or entry.given is None else False
-    if entry is not None and entry.given is not None:
-        asyncio.run(_remove_from(journal, entry.given))
+    given = entry.given if entry else None
+    stopped = local.down() if given is None else False
+    # A mistyped context leaves nothing to remove, and is as wrong now as it was then.
+    if given is not None and given.touched:
+        asyncio.run(_remove_from(journal, given))
     _forget_credentials(journal.work)
     journal.write(None)
     return stopped or entry is not None
+
+
+def forget(journal: Journal) -> tuple[str, ...]:
+    """Drop what is on record of given clusters, without asking them; returns what was, for people."""
+    given = journal.entry.given if journal.entry else None
+    if given is None:
+        return ()
+    given_clusters.stop_operator(given)
+    journal.change_given(lambda known: replace(known, operator=0, made=()))
+    return given.shown()
 
 
 def _clear_what_was_left(journal: Journal) -> None:
@@ -76,7 +87,7 @@ def _play_local(wanted: Wanted, journal: Journal) -> bool:
     say = Narrator()
     say.title(_TITLE)
     work = journal.fresh_work()
-    journal.write(Entry(os.getpid()))
+    journal.write(Entry())
     kept = False
     try:
         up = local.start(work, progress.for_stream(sys.stderr), keep=wanted.keep, real_node=wanted.real_node)
@@ -87,7 +98,7 @@ def _play_local(wanted: Wanted, journal: Journal) -> bool:
     finally:
         with _uninterrupted():
             if kept:
-                journal.write(Entry(os.getpid(), kept=True))
+                journal.write(Entry(kept=True))
             else:
                 local.down()
                 _forget_credentials(work)
@@ -102,7 +113,7 @@ def _play_given(wanted: Wanted, given: Given, journal: Journal) -> bool:
     say.title(_TITLE)
     work = journal.fresh_work()
     kept = False
-    journal.write(Entry(os.getpid(), given=given))
+    journal.write(Entry(given=given))
     try:
         impersonate = asyncio.run(_look_at_given(journal, given))
         world = given_clusters.world(given, wanted.images, impersonate, work, model.train())
@@ -112,7 +123,7 @@ def _play_given(wanted: Wanted, given: Given, journal: Journal) -> bool:
     finally:
         with _uninterrupted():
             if kept:
-                journal.write(replace(journal.entry or Entry(0), kept=True))
+                journal.write(replace(journal.entry or Entry(), kept=True))
             else:
                 put_away(journal)
     if kept:
@@ -184,15 +195,23 @@ async def _tell(stage: story.Stage, say: Narrator) -> None:
 
 
 async def _remove_from(journal: Journal, given: Given) -> None:
-    eyes = await _connected(given_clusters.where(given))
     try:
-        await given_clusters.remove(journal, given, eyes)
+        eyes = await open_eyes(*given_clusters.where(given))
+        try:
+            await given_clusters.remove(journal, given, eyes)
+        finally:
+            await eyes.close()
     except (NotObserved, kube.KubeError) as error:
-        raise Failure(
-            f"what the demo made is still there in part: {error}\nIt is on record: run `domicile demo down` (again)."
-        ) from error
-    finally:
-        await eyes.close()
+        raise Failure(_still_there(given, error)) from error
+
+
+def _still_there(given: Given, error: Exception) -> str:
+    made = "\n".join(f"  {line}" for line in given.shown())
+    return (
+        f"what the demo made cannot be removed: {error}\nOn record, and still there at least in part:\n{made}\n"
+        "Run `domicile demo down` again when the clusters can be reached. If they are gone for good:"
+        " `domicile demo down --forget`."
+    )
 
 
 def _say_what_failed(say: Narrator, error: Exception, running: operating.Running | None) -> None:

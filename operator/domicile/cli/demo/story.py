@@ -122,13 +122,14 @@ async def prediction(on: Stage) -> None:
         raise NotObserved(f"no pod of {MODEL} is on {home.name}")
     pod, node = pods[0]["metadata"]["name"], pods[0]["spec"]["nodeName"]
     if observing.is_simulated(await on.eye(home).get(kube.NODES, node)):
+        if on.world.real_node:
+            raise NotObserved(f"pod {pod} is on {node}, which is simulated, although {on.world.real_node} is real")
         on.say.skip("the prediction", f"node {node} is simulated by kwok, and its pods answer nothing")
         return
     on.write("request.json", json.dumps(model.request(trained.rows)))
     path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}:8080/proxy/v2/models/{MODEL}/infer"
-    answer = json.loads(await home.admin.shows(on.say, "create", f"--raw={path}", "--filename=request.json"))
-    got = model.probabilities(answer)
-    off = model.largest_difference(got, trained.expected)
+    answer = await home.admin.shows(on.say, "create", f"--raw={path}", "--filename=request.json")
+    got, off = _compared(answer, trained)
     for row, mine, its in zip(trained.rows, got, trained.expected, strict=True):
         best = trained.classes[max(range(len(mine)), key=mine.__getitem__)]
         on.say.output(f"{list(row)} -> {best}: served {_shown(mine)}, scikit-learn {_shown(its)}")
@@ -219,6 +220,15 @@ def steps(world: World) -> tuple[Step, ...]:
         (f"Governance moves customer.pii to {next_home}", policy_changes),
         ("The team deletes its models", team_deletes),
     )
+
+
+def _compared(answer: str, trained: model.Trained) -> tuple[tuple[tuple[float, ...], ...], float]:
+    """The served probabilities, and by how much they differ at most from scikit-learn's."""
+    try:
+        got = model.probabilities(json.loads(answer))
+        return got, model.largest_difference(got, trained.expected)
+    except ValueError as error:
+        raise NotObserved(f"what the model server answered is no prediction: {error}") from error
 
 
 async def _reached(on: Stage, region: Region) -> Object:

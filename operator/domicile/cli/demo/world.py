@@ -55,6 +55,8 @@ class World:
     """Whether pods can really start, or be simulated to: then Ready is waited for."""
     no_prediction: str
     """Why no prediction can be asked for; empty where it can."""
+    real_node: str = ""
+    """Node of the first region that was made for the model to run on in earnest; empty where none was."""
     about: tuple[str, ...] = field(default=())
     """What the fleet is, for people."""
 

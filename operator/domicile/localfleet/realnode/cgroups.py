@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,6 +38,26 @@ def directories(name: str) -> list[Path]:
         return [ROOT / name]
     # Links such as cpuacct -> cpu,cpuacct lead to one hierarchy. "unified", v2 beside v1, is one more: runc uses it.
     return [path / name for path in sorted(ROOT.iterdir()) if path.is_dir() and not path.is_symlink()]
+
+
+def not_offered() -> list[str]:
+    """Controllers that `make` has the root of v2 offer, and that it does not offer yet."""
+    if not unified():
+        return []
+    there = (ROOT / "cgroup.controllers").read_text().split()
+    offered = (ROOT / "cgroup.subtree_control").read_text().split()
+    return [name for name in V2_WANTED if name in there and name not in offered]
+
+
+def withdraw(controllers: Iterable[str]) -> list[str]:
+    """Has the root of v2 offer these no longer; returns those that others have come to use since."""
+    kept: list[str] = []
+    for name in controllers:
+        try:
+            _switch(ROOT, f"-{name}")
+        except OSError:
+            kept.append(name)
+    return kept
 
 
 def make(directories: list[Path]) -> None:
@@ -77,4 +98,8 @@ def _offer_controllers(directory: Path) -> None:
     for name in V2_WANTED:
         if name in there:
             with suppress(OSError):
-                (directory / "cgroup.subtree_control").write_text(f"+{name}")
+                _switch(directory, f"+{name}")
+
+
+def _switch(directory: Path, word: str) -> None:
+    (directory / "cgroup.subtree_control").write_text(word)

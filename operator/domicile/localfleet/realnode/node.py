@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from domicile.localfleet import (
     apiclient,
     build,
     controlplane,
+    errors,
     kubeconfigs,
     kwok,
     locks,
     paths,
     ports,
     processes,
+    progress,
     registry,
     spec,
     state,
@@ -52,8 +55,21 @@ class Parts:
     ports: ports.Ports
 
 
-def obtain_runc(note: Callable[[str], None]) -> Path:
-    return runc.obtain(note)
+def obtain_runc(show: progress.Progress) -> Path:
+    return runc.obtain(show)
+
+
+@contextmanager
+def the_only_one(waiting: Callable[[str], None] | None = None) -> Generator[int]:
+    """The lock of this machine's real node. RealNodeUnavailable when another fleet has it."""
+    with ExitStack() as stack:
+        try:
+            lock = stack.enter_context(locks.held(LOCK, within=LOCK_SECONDS, waiting=waiting))
+        except errors.WaitedTooLong as error:
+            raise errors.RealNodeUnavailable(
+                "another fleet on this machine has a real node, and there can be one at a time"
+            ) from error
+        yield lock
 
 
 def up(
@@ -65,7 +81,10 @@ def up(
     serving: registry.Registry,
     images: registry.Images,
 ) -> None:
-    """Returns when the node is registered, labelled and has its GPUs; Ready comes a moment later."""
+    """Returns when the node is registered, labelled and has its GPUs; Ready comes a moment later.
+
+    Raises RealNodeUnavailable, with nothing changed on this machine, when it cannot be the one real node here.
+    """
     fleet = parts.ledger.state.name
     directory = paths.socket_dir(plane.directory / "node", "kubelet/device-plugins/kubelet.sock.1234567890")
     short = hashlib.sha256(parts.ledger.state.id.encode()).hexdigest()[:8]
@@ -80,7 +99,7 @@ def up(
         network=f"domicile-{fleet}-{short}",
     )
     # containerd and its shims inherit the lock: it is free again when the last process of the node is gone, not before.
-    with locks.held(LOCK, within=LOCK_SECONDS) as lock:
+    with the_only_one() as lock:
         _change_host(parts.ledger, pods, cgroup, directory, network.network)
         _containerd(parts, plane, network, pods, lock)
     agent = _kubelet(parts, plane, wanted, pods, cgroup, directory, network)
@@ -96,6 +115,7 @@ def _change_host(ledger: state.Ledger, pods: bridge.Bridge, cgroup: str, directo
             sysctls={name: text for name in SYSCTLS if (text := _sysctl(name)) is not None},
             links=(pods.name,),
             cgroups=tuple(map(str, groups)),
+            controllers=tuple(cgroups.not_offered()),
             directories=(str(directory),),
             made_directories=tuple(place for place in undoing.OUTSIDE if not os.path.lexists(place)),
             networks=(network,),

@@ -75,8 +75,8 @@ def _mount_command() -> str | None:
     return None if shutil.which("mount") else "the kubelet needs the command mount (package util-linux)"
 
 
-def _no_other_kubelet() -> str | None:
-    """Its device plugin socket has a fixed place, which a second kubelet would take over."""
+def other_kubelet() -> str | None:
+    """Says so when one runs: its device plugin socket has a fixed place, which a second kubelet would take over."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(KUBELET_SOCKET))
@@ -92,7 +92,7 @@ CHECKS: tuple[Callable[[], str | None], ...] = (
     _overlayfs,
     _mount_command,
     _runc_obtainable,
-    _no_other_kubelet,
+    other_kubelet,
 )
 
 

@@ -6,13 +6,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
-from domicile.localfleet import errors, locks, paths
+from domicile.localfleet import errors, locks, paths, progress
 
 _USUAL_PLACES = ("/usr/sbin/runc", "/usr/bin/runc", "/usr/local/sbin/runc", "/usr/local/bin/runc")
 _FETCH_SECONDS = 300
+_EXPECTED_SECONDS = 15.0
 
 
 def present() -> Path | None:
@@ -24,14 +24,17 @@ def present() -> Path | None:
     return None
 
 
-def obtain(note: Callable[[str], None]) -> Path:
+def obtain(show: progress.Progress) -> Path:
     found = present()
     if found:
         return found
-    note("fetching runc from the Debian archive into the cache (nothing is installed)")
-    with locks.held(paths.cache_root() / "runc.lock", within=_FETCH_SECONDS):
+    with locks.held(paths.cache_root() / "runc.lock", within=_FETCH_SECONDS, waiting=show.say):
         if not _runs(str(_cached())):
-            _fetch()
+            steps = [progress.Step("runc", _EXPECTED_SECONDS)]
+            with show.working("fetching runc from the Debian archive into the cache", steps, at_once=False) as track:
+                track.begin("runc", "nothing is installed")
+                _fetch()
+                track.done("runc")
     if not _runs(str(_cached())):
         raise errors.RealNodeUnavailable(
             f"runc was unpacked to {_cached()}, but does not run: is the package libseccomp2 installed?"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import logging
 import os
 import shutil
 import time
@@ -12,15 +13,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from domicile.localfleet import errors, procfs, state
-from domicile.localfleet.realnode import bridge, cgroups
+from domicile.localfleet.realnode import bridge, cgroups, possible
+
+_LOG = logging.getLogger(__name__)
 
 _MNT_DETACH = 2
 _UNMOUNT_SECONDS = 10.0
 # Fixed in the sources of the kubelet, containerd and CNI, whatever their flags say.
 OUTSIDE = ("/var/lib/kubelet", "/var/lib/cni", "/var/log/containers", "/run/containerd", "/run/netns")
-DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
+DEVICE_PLUGINS = possible.KUBELET_SOCKET.parent
 CNI_RESULTS = Path("/var/lib/cni/results")
 CONTAINER_LOGS = Path("/var/log/containers")
+EMPTIED_BY_RESTART = "/run"
 
 
 def stop_node(known: state.State) -> None:
@@ -43,10 +47,12 @@ def undo_host_changes(known: state.State) -> None:
     _unmount_below(host.directories)
     for link in host.links:
         bridge.remove(link)
-    _remove_traces(host)
+    remove_traces(host)
     left = cgroups.remove([Path(path) for path in host.cgroups])
     if left:
         raise errors.StillThere(f"cgroups of fleet {known.name} cannot be removed: {', '.join(map(str, left))}")
+    if kept := cgroups.withdraw(host.controllers):
+        _LOG.warning("the cgroup controllers %s were off before the real node, and others use them now", kept)
     for name, value in host.sysctls.items():
         _restore_sysctl(Path("/proc/sys", name), value)
 
@@ -71,17 +77,30 @@ def _unmount_below(prefixes: tuple[str, ...]) -> None:
             raise errors.StillThere(f"these mounts cannot be removed: {', '.join(mounts_below(prefixes))}")
 
 
-def _remove_traces(host: state.HostChanges) -> None:
-    """Files that the kubelet, containerd and CNI put outside our directory; what others put there stays."""
-    for path in _traces(host):
+def remove_traces(host: state.HostChanges, *, restarted: bool = False) -> None:
+    """Files that the kubelet, containerd and CNI put outside our directory; what others put there stays.
+
+    `restarted`: the machine was, since the node ran.
+    """
+    # A kubelet's places are fixed: once another one runs, what is in them is its own.
+    other_kubelet = possible.other_kubelet() is not None
+    plugins = DEVICE_PLUGINS.glob("kubelet*") if host.directories and not other_kubelet else ()
+    for path in (*_traces(host), *plugins):
         with suppress(OSError):
             path.unlink()
     for place in host.made_directories:
-        for directory, _, _ in os.walk(place, topdown=False):
-            with suppress(OSError):
-                os.rmdir(directory)
+        made_anew = restarted and Path(place).is_relative_to(EMPTIED_BY_RESTART)
+        taken_over = other_kubelet and DEVICE_PLUGINS.is_relative_to(place)
+        if not (made_anew or taken_over):
+            _remove_empty_directories(place)
     for directory in host.directories:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _remove_empty_directories(place: str) -> None:
+    for directory, _, _ in os.walk(place, topdown=False):
+        with suppress(OSError):
+            os.rmdir(directory)
 
 
 def _traces(host: state.HostChanges) -> Iterator[Path]:
@@ -94,16 +113,18 @@ def _traces(host: state.HostChanges) -> Iterator[Path]:
             yield from (path, CNI_RESULTS / f"cni-loopback-{container}-lo")
     for own in host.directories:
         for bootstrap in Path(own).glob("containerd/state/io.containerd.runtime.v2.task/*/*/bootstrap.json"):
-            address = json.loads(bootstrap.read_text()).get("address", "")
-            yield Path(str(address).removeprefix("unix://"))
-    if host.directories:  # one node a machine: while we held its lock, no other kubelet was here
-        yield from DEVICE_PLUGINS.glob("kubelet*")
+            with suppress(OSError, ValueError):  # a power cut may leave it half written
+                address = json.loads(bootstrap.read_text()).get("address", "")
+                yield Path(str(address).removeprefix("unix://"))
 
 
 def _restore_sysctl(path: Path, value: str) -> None:
-    with suppress(OSError):
+    try:
         if path.read_text().strip() != value:
             path.write_text(value)
+    except OSError as error:
+        # Not raised: it would hold up every fleet after this one, and nobody could do more about it then.
+        _LOG.warning("%s was %s before the real node, and cannot be put back: %s", path, value, error)
 
 
 def _unescaped(path: str) -> str:
