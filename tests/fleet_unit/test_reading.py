@@ -13,7 +13,7 @@ GPU = inventory.ACCELERATOR
 
 
 def node(
-    *, ready: str = "True", heartbeat: str = "09:00", gpus: str | None = "2", taints: Any = (), **spec: Any
+    *, ready: str = "True", heartbeat: str = "09:00", gpus: Any = "2", taints: Any = (), **spec: Any
 ) -> kube.Object:
     labels = {
         "nvidia.com/gpu.product": "NVIDIA-L4",
@@ -34,7 +34,7 @@ def node(
     }
 
 
-def pod(*requests: int, phase: str = "Running", on: str = "gpu-0", inits: Any = ()) -> kube.Object:
+def pod(*requests: int, phase: str = "Running", on: Any = "gpu-0", inits: Any = ()) -> kube.Object:
     containers = [
         {"name": str(n), "image": "x", "resources": {"requests": {GPU: str(r)}}} for n, r in enumerate(requests)
     ]
@@ -47,6 +47,12 @@ def pod(*requests: int, phase: str = "Running", on: str = "gpu-0", inits: Any = 
 
 def init(count: int, **more: Any) -> dict[str, Any]:
     return {"name": "init", "resources": {"limits": {GPU: str(count)}}, **more}
+
+
+def asking(quantity: str) -> kube.Object:
+    odd = pod(1)
+    odd["spec"]["containers"][0]["resources"] = {"limits": {GPU: quantity}}
+    return odd
 
 
 def seen(nodes: kube.Object, *pods: kube.Object) -> Any:
@@ -65,6 +71,7 @@ USABLE: dict[str, tuple[kube.Object, bool]] = {
     "one without accelerators": (node(gpus=None), False),
     "one whose accelerators are broken": (node(gpus="0"), False),
     "one that says nonsense": (node(gpus="many"), False),
+    "one that has no end of them": (node(gpus=float("inf")), False),
 }
 
 
@@ -83,6 +90,9 @@ GRANTED: dict[str, tuple[tuple[kube.Object, ...], int]] = {
     "a pod of another node": ((pod(1, on="gpu-1"),), 0),
     "an init container that needs more": ((pod(1, inits=[init(2)]),), 2),
     "an init container that needs less": ((pod(2, inits=[init(1)]),), 2),
+    "a digit that is no number": ((pod(1), asking("²")), 1),
+    "more digits than a number has": ((pod(1), asking("9" * 5000)), 1),
+    "a node's name that is none": ((pod(1), pod(1, on={"a": "b"})), 1),
     "a sidecar": ((pod(1, inits=[init(1, restartPolicy="Always")]),), 2),
 }
 

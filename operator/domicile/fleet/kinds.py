@@ -121,7 +121,7 @@ def pod_kept(manifest: Object) -> Object:
     return {
         "metadata": metadata,
         "spec": {
-            "nodeName": spec.get("nodeName", ""),
+            "nodeName": shape.text(spec.get("nodeName")),
             "containers": _containers(spec.get("containers")),
             "initContainers": _containers(spec.get("initContainers")),
         },
@@ -186,5 +186,5 @@ def _condition(condition: Mapping[str, Any]) -> dict[str, Any]:
 def _count(quantity: Any) -> int:
     try:
         return int(quantity)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # Infinity is a number in Python's JSON.
         return 0
