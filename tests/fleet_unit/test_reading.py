@@ -200,6 +200,26 @@ def test_an_inference_service_that_lost_its_labels_is_still_the_models_if_domici
         assert "spec" not in kept
 
 
+@pytest.mark.parametrize("changed", [MODEL_UID, MODEL_LABEL])
+def test_an_inference_service_whose_labels_somebody_changed_is_still_the_models(changed: str) -> None:
+    """The API server takes a changed field from the manager who applied it."""
+    owned = {f"f:{label}": {} for label in (MODEL_LABEL, MODEL_UID) if label != changed}
+    entry = {"manager": "domicile", "operation": "Apply", "fieldsV1": {"f:metadata": {"f:labels": owned}}}
+    ours = labelled(**{MODEL_LABEL: MODEL.name, MODEL_UID: MODEL.uid, changed: "another"})
+    ours["metadata"] |= {"name": MODEL.name, "managedFields": [entry]}
+    assert kinds.belongs(kinds.whole_if_ours(ours), MODEL)
+    assert kinds.may_write(ours, MODEL)
+
+
+def test_an_inference_service_of_a_later_model_of_that_name_is_that_models() -> None:
+    owned = {f"f:{label}": {} for label in (MODEL_LABEL, MODEL_UID)}
+    entry = {"manager": "domicile", "operation": "Apply", "fieldsV1": {"f:metadata": {"f:labels": owned}}}
+    theirs = labelled(**{MODEL_LABEL: MODEL.name, MODEL_UID: "later"})
+    theirs["metadata"] |= {"name": MODEL.name, "managedFields": [entry]}
+    assert not kinds.belongs(kinds.whole_if_ours(theirs), MODEL)
+    assert not kinds.may_write(theirs, MODEL)
+
+
 def test_the_rights_on_a_member_are_few_and_listed() -> None:
     """No Secrets, no wildcards, nothing that grants rights, and of pods and Deployments only reading."""
     writes = {"create", "update", "patch", "delete", "deletecollection"}
