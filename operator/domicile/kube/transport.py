@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from domicile.kube import errors
 from domicile.kube.api import Clock
 from domicile.kube.endpoint import Endpoint
+from domicile.kube.names import Resolver
 from domicile.kube.secrecy import Credentials
 
 JSON_TYPE = "application/json"
@@ -40,12 +40,9 @@ class Limits:
 class Transport:
     """Requests to one endpoint. It follows no redirect, takes no proxy from the environment and keeps no cookie."""
 
-    def __init__(
-        self, endpoint: Endpoint, limits: Limits, clock: Clock, resolver: AbstractResolver | None = None
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, limits: Limits, clock: Clock) -> None:
         self.endpoint, self.limits = endpoint, limits
         self._clock = clock
-        self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
         self._credentials = Credentials()
 
@@ -107,7 +104,7 @@ class Transport:
         limit: aiohttp.ClientTimeout,
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
         server, what = self.endpoint.server, f"{method} {path}"
-        authorization = await self.endpoint.authorization()
+        authorization, limit = await self._authorization(what, limit)
         headers = {"Accept": JSON_TYPE}
         if authorization is not None:
             headers["Authorization"] = authorization
@@ -141,6 +138,21 @@ class Transport:
             # Its text quotes the answer, which may quote the request's headers.
             why = "the connection was closed, or what answers is no HTTP"
             raise errors.Unreachable(server, what, f"{why} ({type(error).__name__})") from None
+
+    async def _authorization(self, what: str, limit: aiohttp.ClientTimeout) -> tuple[str | None, aiohttp.ClientTimeout]:
+        """The credential, and what is left of the time for the rest."""
+        patience = min(self.limits.connect, limit.total or self.limits.connect)
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            async with asyncio.timeout(patience):
+                authorization = await self.endpoint.authorization()
+        except TimeoutError as error:
+            why = f"our own credential was not to be had within {patience:g} s"
+            raise errors.Unreachable(self.endpoint.server, what, why) from error
+        total = max(0.001, limit.total - (loop.time() - begun)) if limit.total else None
+        left = aiohttp.ClientTimeout(total, limit.connect, limit.sock_read, limit.sock_connect)
+        return authorization, left
 
     def refusal(self, status: int, answer: Any, what: str) -> errors.ApiError:
         """The error that an answer of failure says; 200 for an event of a watch."""
@@ -183,7 +195,7 @@ class Transport:
                 limit=self.limits.connections,
                 ttl_dns_cache=10,
                 keepalive_timeout=30,
-                resolver=self._resolver,
+                resolver=Resolver(),
                 socket_factory=_socket,
             )
             self._session = aiohttp.ClientSession(
@@ -255,4 +267,4 @@ def _patience(limit: aiohttp.ClientTimeout, error: TimeoutError) -> str:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return f"no connection within {limit.sock_connect:g} s"
     seconds = limit.total or limit.sock_read
-    return f"no answer within {seconds:g} s" if seconds else "no answer"
+    return f"no answer within {seconds:.3g} s" if seconds else "no answer"
