@@ -220,8 +220,8 @@ def test_an_inference_service_of_a_later_model_of_that_name_is_that_models() -> 
     assert not kinds.may_write(theirs, MODEL)
 
 
-def test_the_rights_on_a_member_are_few_and_listed() -> None:
-    """No Secrets, no wildcards, nothing that grants rights, and of pods and Deployments only reading."""
+def test_no_right_on_a_member_names_secrets_roles_or_wildcards() -> None:
+    """And of pods and Deployments only reading. What an InferenceService of any ServiceAccount amounts to, no rule says."""
     writes = {"create", "update", "patch", "delete", "deletecollection"}
     changing = {
         (group, resource): sorted(writes & set(rule["verbs"]))
