@@ -188,6 +188,7 @@ REASONS: dict[str, tuple[Callable[[], Exception], str]] = {
     "TLS": (lambda: kube.CertificateInvalid("TLS does not vouch"), "CertificateInvalid"),
     "an ended certificate": (lambda: kube.CertificateExpired("client", ENDED, "ended"), "CertificateExpired"),
     "a kubeconfig of no use": (lambda: kube.KubeconfigInvalid("it is not YAML"), "KubeconfigInvalid"),
+    "an answer without end": (lambda: kube.AnswerTooLarge("GET /x lists more than 9"), "AnswerTooLarge"),
     "a bug of ours": (lambda: ZeroDivisionError("planted"), "Unreachable"),
 }
 
