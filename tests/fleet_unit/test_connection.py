@@ -291,11 +291,10 @@ async def test_kserve_that_is_missing_is_said_and_found_when_it_comes(monkeypatc
         assert not view.foreign_services
         api.served = None
         await eventually(
-            lambda: (v := r.fleet.view("sg")) and v.foreign_services and isinstance(v.connection, Connected)
+            lambda: (v := r.fleet.view("sg")) and v.foreign_services and isinstance(v.serving, ServingAvailable),
+            show=lambda: r.fleet.view("sg"),
         )
-        view = r.fleet.view("sg")
-        assert view is not None
-        assert isinstance(view.serving, ServingAvailable)
+        assert isinstance(r.sight, Connected)
 
 
 def spoil(api: FakeApi, kind: kube.Resource) -> None:
