@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -33,7 +33,8 @@ class FakeApi:
         self.put(kube.NAMESPACES, {"metadata": {"name": "kube-system", "uid": (member or builders.member()).uid}})
 
     def put(self, kind: kube.Resource, manifest: Mapping[str, Any], **metadata: Any) -> dict[str, Any]:
-        meta = {"uid": builders.uid(f"{kind}/{manifest['metadata']['name']}"), **manifest["metadata"], **metadata}
+        given = {"uid": builders.uid(f"{kind}/{manifest['metadata']['name']}"), "resourceVersion": "2"}
+        meta = {**given, **manifest["metadata"], **metadata}
         made = copy.deepcopy({**manifest, "metadata": meta})
         where = (kind, meta.get("namespace", ""), meta["name"])
         self._tell("MODIFIED" if where in self.objects else "ADDED", kind, made)
@@ -89,9 +90,19 @@ class FakeApi:
             raise self._error(409, "Conflict")
         self.writes.append(f"apply {manifest['kind']}/{meta['name']}")
         assert (field_manager, force) == ("domicile", True)
-        made = self.put(resource, manifest)
-        made["metadata"]["managedFields"] = [{"manager": field_manager, "operation": "Apply"}]
+        made = self.put(resource, _merged(live or {}, manifest))
+        owned = {f"f:{label}": {} for label in meta.get("labels", {})}
+        entry = {"manager": field_manager, "operation": "Apply", "fieldsV1": {"f:metadata": {"f:labels": owned}}}
+        made["metadata"]["managedFields"] = [entry]
         return made
+
+    def relabel(self, kind: kube.Resource, name: str, namespace: str, **labels: str) -> None:
+        """As somebody else does it: the labels that change are no longer those of the manager who applied them."""
+        meta = self.objects[(kind, namespace, name)]["metadata"]
+        meta["labels"] = {**meta["labels"], **labels}
+        for entry in meta["managedFields"]:
+            for label in labels:
+                entry["fieldsV1"]["f:metadata"]["f:labels"].pop(f"f:{label}", None)
 
     async def delete(
         self,
@@ -132,8 +143,30 @@ class FakeApi:
     async def patch_status(self, *_: Any, **__: Any) -> kube.Object:
         raise NotImplementedError
 
-    async def json_patch(self, *_: Any, **__: Any) -> kube.Object:
-        raise NotImplementedError
+    async def json_patch(
+        self,
+        resource: kube.Resource,
+        name: str,
+        operations: Sequence[kube.Object],
+        namespace: str | None = None,
+        *,
+        field_manager: str,
+        **_: Any,
+    ) -> kube.Object:
+        """Knows the guard by resourceVersion, and the removal of a field."""
+        self._asked("PATCH", resource.path(name, namespace))
+        made = copy.deepcopy(self.objects[(resource, namespace or "", name)])
+        self.writes.append(f"json_patch {made['kind']}/{name}")
+        for operation in operations:
+            *way, last = operation["path"].split("/")[1:]
+            at: Any = made
+            for step in way:
+                at = at[int(step) if isinstance(at, list) else step]
+            if operation["op"] == "replace" and operation["value"] != at[last]:
+                raise self._error(409, "Conflict")
+            if operation["op"] == "remove":
+                del at[last]
+        return self.put(resource, made)
 
     async def pages(
         self, resource: kube.Resource, namespace: str | None = None, *, label_selector: str | None = None, **_: Any
@@ -176,6 +209,13 @@ class FakeApi:
     @staticmethod
     def _error(status: int, reason: str) -> kube.ApiError:
         return errors.from_status(status, {"reason": reason, "message": "fake"}, "fake")
+
+
+def _merged(live: Any, applied: Any) -> Any:
+    """As server-side apply does it with maps: what others added stays. Lists are replaced."""
+    if not isinstance(live, Mapping) or not isinstance(applied, Mapping):
+        return applied
+    return {**live, **{key: _merged(live.get(key), value) for key, value in applied.items()}}
 
 
 def _selected(manifest: kube.Object, selector: str | None) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 import builders
 from domicile import fleet, kube, residency, serving
-from domicile.fleet import connection, kinds
+from domicile.fleet import connection, inventory, kinds
 from domicile.kube import errors
 from domicile.placement import Connected, OutOfSight, ServingAvailable, ServingMissing
 from fake_api import FakeApi
@@ -188,6 +188,7 @@ REASONS: dict[str, tuple[Callable[[], Exception], str]] = {
     "TLS": (lambda: kube.CertificateInvalid("TLS does not vouch"), "CertificateInvalid"),
     "an ended certificate": (lambda: kube.CertificateExpired("client", ENDED, "ended"), "CertificateExpired"),
     "a kubeconfig of no use": (lambda: kube.KubeconfigInvalid("it is not YAML"), "KubeconfigInvalid"),
+    "an answer without end": (lambda: kube.AnswerTooLarge("GET /x lists more than 9"), "AnswerTooLarge"),
     "a bug of ours": (lambda: ZeroDivisionError("planted"), "Unreachable"),
 }
 
@@ -290,11 +291,10 @@ async def test_kserve_that_is_missing_is_said_and_found_when_it_comes(monkeypatc
         assert not view.foreign_services
         api.served = None
         await eventually(
-            lambda: (v := r.fleet.view("sg")) and v.foreign_services and isinstance(v.connection, Connected)
+            lambda: (v := r.fleet.view("sg")) and v.foreign_services and isinstance(v.serving, ServingAvailable),
+            show=lambda: r.fleet.view("sg"),
         )
-        view = r.fleet.view("sg")
-        assert view is not None
-        assert isinstance(view.serving, ServingAvailable)
+        assert isinstance(r.sight, Connected)
 
 
 def spoil(api: FakeApi, kind: kube.Resource) -> None:
@@ -421,3 +421,39 @@ async def test_a_member_that_is_not_registered_is_not_written_to() -> None:
             await r.fleet.withdraw(builders.member(at="before"), workload.model)
         assert r.fleet.view("de") is None
         assert r.fleet.seen("de", workload.model).absent
+
+
+async def test_a_member_that_cannot_be_read_is_out_of_sight_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An odd object there must not stop the decisions about all others."""
+    apis = {name: FakeApi(builders.member(name)) for name in ("sg", "ph")}
+    apis["ph"].put(kube.NODES, {"metadata": {"name": "odd"}})
+    read = inventory.accelerators
+
+    def stumbles(nodes: Any, pods: Any) -> Any:
+        nodes = tuple(nodes)
+        if any(node["metadata"]["name"] == "odd" for node in nodes):
+            raise LookupError("planted")
+        return read(nodes, pods)
+
+    monkeypatch.setattr(inventory, "accelerators", stumbles)
+    clock = Clock()
+    members = fleet.Fleet(lambda name, model: None, clock, Random(1), lambda config: apis[config])
+    for name in apis:
+        members.set_member(name, builders.member(name).uid, name)
+    try:
+        await eventually(lambda: isinstance(members.views()["sg"].connection, Connected), show=members.views)
+        lost = await eventually(lambda: unreadable(members), show=members.views)
+        assert lost.since == builders.NOW
+        assert "LookupError" in lost.message
+        assert "planted" in caplog.text
+        apis["ph"].remove(kube.NODES, "odd")
+        await eventually(lambda: isinstance(members.views()["ph"].connection, Connected), show=members.views)
+    finally:
+        await members.close()
+
+
+def unreadable(members: fleet.Fleet) -> OutOfSight | None:
+    sight = members.views()["ph"].connection
+    return sight if isinstance(sight, OutOfSight) and sight.reason == "Unreadable" else None

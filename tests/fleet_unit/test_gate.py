@@ -369,6 +369,62 @@ async def test_our_own_is_repaired_when_somebody_takes_its_labels_off(workload: 
     assert applied.written == ("InferenceService/fraud-scorer",)
 
 
+async def test_our_own_is_repaired_when_somebody_changes_its_labels(workload: Workload) -> None:
+    api = FakeApi()
+    await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
+    api.relabel(ISVC, "fraud-scorer", "retail-banking", **{MODEL_UID: "another"})
+    applied = await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
+    assert applied.written == ("InferenceService/fraud-scorer",)
+
+
+EVIL = {"name": "evil", "image": OTHER}
+ADDED: dict[str, tuple[kube.Resource, Change]] = {
+    "a container": (ISVC, lambda m: predictor(m).update(containers=[EVIL])),
+    "an init container": (ISVC, lambda m: predictor(m).update(initContainers=[EVIL])),
+    "a transformer": (ISVC, lambda m: m["spec"].update(transformer={"containers": [EVIL]})),
+    "a command of the server": (ISVC, lambda m: predictor(m)["model"].update(command=["sh"])),
+    "both of a kind that is ours": (ISVC, lambda m: predictor(m).update(containers=[EVIL], minReplicas=7)),
+    "a command of the runtime": (RUNTIME, lambda m: m["spec"]["containers"][0].update(command=["sh"])),
+    "an init container of the runtime": (RUNTIME, lambda m: m["spec"].update(initContainers=[EVIL])),
+}
+
+
+@pytest.mark.parametrize(("kind", "add"), ADDED.values(), ids=ADDED.keys())
+async def test_what_others_added_that_would_run_is_taken_away(
+    workload: Workload, kind: kube.Resource, add: Change
+) -> None:
+    api = FakeApi()
+    await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
+    live = api.objects[(kind, "retail-banking", "fraud-scorer")]
+    live["spec"]["addedByOthers"] = True
+    wanted = copy.deepcopy(live["spec"])
+    add(live)
+    applied = await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
+    assert applied.written == (f"{kinds.KIND[kind]}/fraud-scorer",)
+    assert api.objects[(kind, "retail-banking", "fraud-scorer")]["spec"] == wanted
+    assert await gate.place(FakeSite(api), permit_for(workload), workload, NOW) == fleet.Applied(())
+
+
+async def test_what_changed_since_the_look_is_not_patched(workload: Workload) -> None:
+    api = FakeApi()
+    await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
+    predictor(api.objects[(ISVC, "retail-banking", "fraud-scorer")]).update(initContainers=[EVIL])
+
+    def meanwhile(verb: str, path: str) -> None:
+        if verb == "PATCH" and "inferenceservices" in path:
+            api.objects[(ISVC, "retail-banking", "fraud-scorer")]["metadata"]["resourceVersion"] = "3"
+
+    # A copy, as a real server answers.
+    read = api.get
+
+    async def copied(*arguments: Any, **more: Any) -> kube.Object:
+        return copy.deepcopy(await read(*arguments, **more))
+
+    api.get, api.before = copied, meanwhile
+    with pytest.raises(kube.Conflict):
+        await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
+
+
 async def test_another_models_object_is_not_ours_though_domicile_applied_it(workload: Workload) -> None:
     api = FakeApi()
     await gate.place(FakeSite(api), permit_for(workload), workload, NOW)

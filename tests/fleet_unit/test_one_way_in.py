@@ -28,6 +28,7 @@ def test_only_the_gate_writes_and_only_withdrawal_deletes() -> None:
     assert found == {
         ("gate.py", "api.create"),
         ("gate.py", "api.apply"),
+        ("gate.py", "api.json_patch"),
         ("withdrawal.py", "api.delete"),
         ("discovery.py", "api.raw"),
     }

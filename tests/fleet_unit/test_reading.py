@@ -13,7 +13,7 @@ GPU = inventory.ACCELERATOR
 
 
 def node(
-    *, ready: str = "True", heartbeat: str = "09:00", gpus: str | None = "2", taints: Any = (), **spec: Any
+    *, ready: str = "True", heartbeat: str = "09:00", gpus: Any = "2", taints: Any = (), **spec: Any
 ) -> kube.Object:
     labels = {
         "nvidia.com/gpu.product": "NVIDIA-L4",
@@ -35,7 +35,7 @@ def node(
 
 
 def pod(
-    *requests: int, phase: str = "Running", on: str = "gpu-0", inits: Any = (), of: str = "fraud-scorer"
+    *requests: int, phase: str = "Running", on: Any = "gpu-0", inits: Any = (), of: str = "fraud-scorer"
 ) -> kube.Object:
     containers = [
         {"name": str(n), "image": "x", "resources": {"requests": {GPU: str(r)}}} for n, r in enumerate(requests)
@@ -49,6 +49,12 @@ def pod(
 
 def init(count: int, **more: Any) -> dict[str, Any]:
     return {"name": "init", "resources": {"limits": {GPU: str(count)}}, **more}
+
+
+def asking(quantity: str) -> kube.Object:
+    odd = pod(1)
+    odd["spec"]["containers"][0]["resources"] = {"limits": {GPU: quantity}}
+    return odd
 
 
 def seen(nodes: kube.Object, *pods: kube.Object) -> Any:
@@ -75,6 +81,7 @@ USABLE: dict[str, tuple[kube.Object, bool]] = {
     "one without accelerators": (node(gpus=None), False),
     "one whose accelerators are broken": (node(gpus="0"), False),
     "one that says nonsense": (node(gpus="many"), False),
+    "one that has no end of them": (node(gpus=float("inf")), False),
 }
 
 
@@ -93,6 +100,9 @@ GRANTED: dict[str, tuple[tuple[kube.Object, ...], int]] = {
     "a pod of another node": ((pod(1, on="gpu-1"),), 0),
     "an init container that needs more": ((pod(1, inits=[init(2)]),), 2),
     "an init container that needs less": ((pod(2, inits=[init(1)]),), 2),
+    "a digit that is no number": ((pod(1), asking("²")), 1),
+    "more digits than a number has": ((pod(1), asking("9" * 5000)), 1),
+    "a node's name that is none": ((pod(1), pod(1, on={"a": "b"})), 1),
     "a sidecar": ((pod(1, inits=[init(1, restartPolicy="Always")]),), 2),
 }
 
@@ -229,8 +239,28 @@ def test_an_inference_service_that_lost_its_labels_is_still_the_models_if_domici
         assert "spec" not in kept
 
 
-def test_the_rights_on_a_member_are_few_and_listed() -> None:
-    """No Secrets, no wildcards, nothing that grants rights, and of pods and Deployments only reading."""
+@pytest.mark.parametrize("changed", [MODEL_UID, MODEL_LABEL])
+def test_an_inference_service_whose_labels_somebody_changed_is_still_the_models(changed: str) -> None:
+    """The API server takes a changed field from the manager who applied it."""
+    owned = {f"f:{label}": {} for label in (MODEL_LABEL, MODEL_UID) if label != changed}
+    entry = {"manager": "domicile", "operation": "Apply", "fieldsV1": {"f:metadata": {"f:labels": owned}}}
+    ours = labelled(**{MODEL_LABEL: MODEL.name, MODEL_UID: MODEL.uid, changed: "another"})
+    ours["metadata"] |= {"name": MODEL.name, "managedFields": [entry]}
+    assert kinds.belongs(kinds.whole_if_ours(ours), MODEL)
+    assert kinds.may_write(ours, MODEL)
+
+
+def test_an_inference_service_of_a_later_model_of_that_name_is_that_models() -> None:
+    owned = {f"f:{label}": {} for label in (MODEL_LABEL, MODEL_UID)}
+    entry = {"manager": "domicile", "operation": "Apply", "fieldsV1": {"f:metadata": {"f:labels": owned}}}
+    theirs = labelled(**{MODEL_LABEL: MODEL.name, MODEL_UID: "later"})
+    theirs["metadata"] |= {"name": MODEL.name, "managedFields": [entry]}
+    assert not kinds.belongs(kinds.whole_if_ours(theirs), MODEL)
+    assert not kinds.may_write(theirs, MODEL)
+
+
+def test_no_right_on_a_member_names_secrets_roles_or_wildcards() -> None:
+    """And of pods and Deployments only reading. What an InferenceService of any ServiceAccount amounts to, no rule says."""
     writes = {"create", "update", "patch", "delete", "deletecollection"}
     changing = {
         (group, resource): sorted(writes & set(rule["verbs"]))

@@ -87,12 +87,37 @@ async def test_a_member_without_kserve_has_nothing_of_kserve(workload: Workload)
     assert await withdrawal.withdraw(FakeSite(api), workload.model) == fleet.Withdrawn()
 
 
-async def test_another_models_things_are_left_alone(workload: Workload) -> None:
+async def test_another_models_things_are_left_alone_and_told(workload: Workload) -> None:
+    """Domicile applied them, UID and all. Whose they are can be seen; that nothing runs under that name cannot be said."""
     api = await placed(workload)
     for manifest in api.objects.values():
         if MODEL_UID in manifest["metadata"].get("labels", {}):
             manifest["metadata"]["labels"][MODEL_UID] = "a later model of that name"
-    assert await withdrawal.withdraw(FakeSite(api), workload.model) == fleet.Withdrawn()
+    left = await withdrawal.withdraw(FakeSite(api), workload.model)
+    assert isinstance(left, fleet.Withdrawing)
+    assert "InferenceService/fraud-scorer" in left.left
+    assert not api.deletes
+
+
+@pytest.mark.parametrize("labels", [{MODEL_UID: "another"}, {MODEL_LABEL: "other"}, {MODEL_LABEL: "o", MODEL_UID: "a"}])
+async def test_a_label_that_somebody_changed_hides_nothing(workload: Workload, labels: dict[str, str]) -> None:
+    api = await placed(workload)
+    api.relabel(ISVC, "fraud-scorer", "retail-banking", **labels)
+    api.put(kube.PODS, child(workload, "pod-1", **{**labels, MODEL_LABEL: "fraud-scorer"}))
+    left = await withdrawal.withdraw(FakeSite(api), workload.model)
+    assert isinstance(left, fleet.Withdrawing)
+    assert {"InferenceService/fraud-scorer", "Pod/pod-1"} <= set(left.left)
+    assert [what for what, _, _ in api.deletes] == ["inferenceservices/fraud-scorer"]
+
+
+async def test_what_nobody_says_to_have_applied_is_told_while_it_bears_any_mark(workload: Workload) -> None:
+    """Whoever may edit there can empty the managed fields too. It is not deleted: it may be a copy that somebody made."""
+    api = await placed(workload)
+    api.relabel(ISVC, "fraud-scorer", "retail-banking", **{MODEL_UID: "another", MODEL_LABEL: "other"})
+    del api.objects[(ISVC, *WHERE)]["metadata"]["managedFields"]
+    left = await withdrawal.withdraw(FakeSite(api), workload.model)
+    assert isinstance(left, fleet.Withdrawing)
+    assert "InferenceService/fraud-scorer" in left.left
     assert not api.deletes
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import itertools
 import json
 import ssl
 from asyncio import sslproto
@@ -323,3 +324,60 @@ async def test_a_connection_does_not_cost_a_quarter_of_a_megabyte(tmp_path: Path
     async with serving(Recorded(), server_tls(authority)) as url:
         await ask_over_tls(url, authority)
     assert sslproto.SSLProtocol.max_size <= 32 * 1024
+
+
+def pages_of(sizes: list[int]) -> Callable[[web.Request], web.Response]:
+    """A list of objects of so many bytes, in pages as asked for."""
+
+    def answer(request: web.Request) -> web.Response:
+        start = int(request.query.get("continue", "0"))
+        end = start + int(request.query["limit"])
+        more = {"continue": str(end)} if end < len(sizes) else {}
+        items = [{"metadata": {"name": str(n)}, "data": "x" * sizes[n]} for n in range(start, min(end, len(sizes)))]
+        return web.json_response({"items": items, "metadata": {"resourceVersion": "7", **more}})
+
+    return answer
+
+
+async def test_a_page_that_is_too_large_is_asked_for_in_halves() -> None:
+    asked = Recorded(pages_of([1500, 10, 10, 1500, 10]))
+    async with client_of(asked, answer=2000) as client:
+        found = await client.list(THING, "ns")
+    assert [item["metadata"]["name"] for item in found.items] == ["0", "1", "2", "3", "4"]
+    assert len(asked.requests) < 15
+
+
+@pytest.mark.parametrize(
+    ("sizes", "limits"),
+    [([5000], {"answer": 2000}), ([900] * 9, {"list": 5000}), ([1] * 9, {"items": 8})],
+    ids=["one object", "all of it", "how many"],
+)
+async def test_a_list_that_is_too_large_however_it_is_asked_for(sizes: list[int], limits: dict[str, int]) -> None:
+    async with client_of(Recorded(pages_of(sizes)), **limits) as client:
+        with pytest.raises(kube.AnswerTooLarge):
+            await client.list(THING, "ns")
+
+
+@pytest.mark.parametrize("tokens", [["a"], ["a", "b"]], ids=str)
+async def test_a_list_that_goes_round_is_left(tokens: list[str]) -> None:
+    asked = itertools.cycle(tokens)
+    answer = lambda _: web.json_response({"items": [{}], "metadata": {"continue": next(asked)}})  # noqa: E731
+    async with client_of(Recorded(answer), items=50) as client:
+        with pytest.raises(kube.MalformedAnswer, match="has no end"):
+            await client.list(THING, "ns")
+
+
+async def test_a_list_that_never_ends_is_left() -> None:
+    numbers = itertools.count()
+    answer = lambda _: web.json_response({"items": [], "metadata": {"continue": str(next(numbers))}})  # noqa: E731
+    async with client_of(Recorded(answer), items=50) as client:
+        with pytest.raises(kube.AnswerTooLarge, match="50 objects"):
+            await client.list(THING, "ns")
+
+
+async def test_of_what_is_small_little_is_read() -> None:
+    async with client_of(Recorded(lambda _: web.Response(body=b" " * 3000)), small=1000, object=2000) as client:
+        with pytest.raises(kube.AnswerTooLarge, match="more than 1000 bytes"):
+            await client.raw("GET", "/version")
+        with pytest.raises(kube.AnswerTooLarge, match="more than 2000 bytes"):
+            await client.get(THING, "it", "ns")

@@ -47,6 +47,35 @@ def test_drift(desired: dict[str, Any], live: dict[str, Any], paths: tuple[str, 
     assert serving.drift(desired, live) == paths
 
 
+STRAYS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[tuple[str, str], ...]]] = {
+    "a container": ({}, {"containers": [{"name": "x"}]}, (("spec.containers", "/spec/containers"),)),
+    "one that is not there": ({}, {"containers": [], "env": None, "transformer": {}}, ()),
+    "a component": ({}, {"explainer": {"containers": []}}, (("spec.explainer", "/spec/explainer"),)),
+    "a framework": ({}, {"sklearn": {"storageUri": "s3://x"}}, (("spec.sklearn", "/spec/sklearn"),)),
+    "a probe that runs": ({}, {"p": [{"exec": {"command": ["x"]}}]}, (("spec.p", "/spec/p"),)),
+    "what runs nothing": ({}, {"timeout": 5, "scaling": {"metric": "cpu"}, "ports": [{"name": "x"}]}, ()),
+    "of an entry": (
+        {"containers": [SERVER]}, {"containers": [{**SERVER, "command": ["sh"], "env": [{"name": "STORAGE_URI"}]}]},
+        (
+            ("spec.containers[name=server].command", "/spec/containers/0/command"),
+            ("spec.containers[name=server].env", "/spec/containers/0/env"),
+        ),
+    ),
+    "under a name with signs": (
+        {}, {"a/b~c": {"image": "x"}}, (('spec["a/b~c"]', "/spec/a~1b~0c"),),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("desired", "live", "found"), STRAYS.values(), ids=STRAYS.keys())
+def test_what_others_added_to_run_or_load_is_drift(
+    desired: dict[str, Any], live: dict[str, Any], found: tuple[tuple[str, str], ...]
+) -> None:
+    wanted, there = {"spec": desired}, {"spec": live, "status": {"image": "x"}, "metadata": {"labels": {"env": "x"}}}
+    assert serving.strays(wanted, there) == tuple(serving.Stray(*each) for each in found)
+    assert serving.drift(wanted, there) == tuple(path for path, _ in found)
+
+
 WORKLOAD = serving.workload(model(accelerators={"count": 1}), {"nvidia.com/gpu.product": "NVIDIA-L4"})
 
 

@@ -269,5 +269,7 @@ def reason_of(error: KubeError) -> str:
             return "CredentialsRejected"
         case kube.Forbidden():
             return "Forbidden"
+        case kube.AnswerTooLarge():
+            return "AnswerTooLarge"
         case _:
             return "Unreachable"

@@ -164,12 +164,32 @@ async def _ensure(api: Api, site: Site, model: ModelRef, manifest: Object, still
         _accept(live, model, site, manifest["kind"])
         if not serving.drift(manifest, live):
             return False
+        live = await _without_strays(api, kind, manifest, live, still_valid)
+        if not serving.drift(manifest, live):
+            return True
         # If it is deleted and made anew by somebody else meanwhile, the server refuses this.
         precondition = {"uid": live["metadata"]["uid"]}
     still_valid()
     wanted = {**manifest, "metadata": {**manifest["metadata"], **precondition}}
     await api.apply(kind, wanted, field_manager=kinds.FIELD_MANAGER, force=True)
     return True
+
+
+async def _without_strays(
+    api: Api, kind: Resource, manifest: Object, live: Object, still_valid: Callable[[], None]
+) -> Object:
+    """The object without what others added to run or load. Applying would not take it away: the fields are theirs."""
+    strays = serving.strays(manifest, live)
+    if not strays:
+        return live
+    still_valid()
+    metadata = live["metadata"]
+    # Replaced by what it is, the resourceVersion is compared: Conflict if the object has changed.
+    guard = {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]}
+    removals = [{"op": "remove", "path": stray.pointer} for stray in strays]
+    return await api.json_patch(
+        kind, metadata["name"], [guard, *removals], metadata["namespace"], field_manager=kinds.FIELD_MANAGER
+    )
 
 
 def _accept(live: Object, model: ModelRef, site: Site, kind: str) -> None:

@@ -62,6 +62,8 @@ def _asks(container: Mapping[str, object]) -> int:
     # Of accelerators requests and limits are equal, and the limit alone may be written.
     for part in ("requests", "limits"):
         asked = shape.mapping(resources.get(part)).get(ACCELERATOR)
-        if isinstance(asked, int | str) and str(asked).isdigit():
-            return int(asked)
+        number = str(asked) if isinstance(asked, int | str) else ""
+        # Without isascii "²" is a digit, and int() takes neither it nor thousands of them.
+        if number.isascii() and number.isdigit() and len(number) < 10:
+            return int(number)
     return 0

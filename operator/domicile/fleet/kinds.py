@@ -57,7 +57,7 @@ _KEPT_OF_METADATA = (
 )
 _KEPT_OF_CONTAINER = ("name", "resources", "restartPolicy")
 _ACCELERATOR = "nvidia.com/gpu"
-_APPLIED = "appliedByDomicile"
+_RELABELLED = "relabelledByOthers"
 FINISHED: Final = ("Succeeded", "Failed")
 """Phases of a pod that has ended. Its object may stay for long."""
 _NODE_LABELS = ("nvidia.com/gpu.product", "nvidia.com/gpu.memory")
@@ -66,26 +66,28 @@ _NODE_LABELS = ("nvidia.com/gpu.product", "nvidia.com/gpu.memory")
 def model_name_of(manifest: Object) -> tuple[str, str] | None:
     """Namespace and name of the model that the object says it belongs to.
 
-    An InferenceService that Domicile applied and that lost its labels, as `whole_if_ours` keeps it, is that of the model
-    of its name: otherwise a label taken off would hide a running model.
+    An InferenceService that Domicile applied and whose labels somebody took off or changed, as `whole_if_ours` keeps it,
+    is that of the model of its name: otherwise a label would hide a running model.
     """
     metadata = shape.metadata(manifest)
-    name = shape.text(shape.labels(manifest).get(MODEL_LABEL))
-    if not name and manifest.get(_APPLIED) is True:
-        name = shape.text(metadata.get("name"))
+    name = shape.text(metadata.get("name") if _relabelled(manifest) else shape.labels(manifest).get(MODEL_LABEL))
     return (shape.text(metadata.get("namespace")), name) if name else None
 
 
 def model_of(manifest: Object) -> ModelRef | None:
     """The model that the object says it belongs to, UID included."""
     named, uid = model_name_of(manifest), shape.text(shape.labels(manifest).get(MODEL_UID))
-    return ModelRef(*named, uid) if named and uid else None
+    return ModelRef(*named, uid) if named and uid and not _relabelled(manifest) else None
 
 
 def belongs(manifest: Object, model: ModelRef) -> bool:
-    """Whether the object is the model's by its labels. One without a UID label counts as its: somebody took it off."""
-    uid = shape.text(shape.labels(manifest).get(MODEL_UID))
+    """Whether the object is the model's by its labels. One whose UID label somebody took off or changed counts as its."""
+    uid = "" if _relabelled(manifest) else shape.text(shape.labels(manifest).get(MODEL_UID))
     return model_name_of(manifest) == (model.namespace, model.name) and uid in ("", model.uid)
+
+
+def _relabelled(manifest: Object) -> bool:
+    return manifest.get(_RELABELLED) is True
 
 
 def namespace_kept(manifest: Object) -> Object:
@@ -123,7 +125,7 @@ def pod_kept(manifest: Object) -> Object:
     return {
         "metadata": metadata,
         "spec": {
-            "nodeName": spec.get("nodeName", ""),
+            "nodeName": shape.text(spec.get("nodeName")),
             "containers": _containers(spec.get("containers")),
             "initContainers": _containers(spec.get("initContainers")),
         },
@@ -150,23 +152,45 @@ def whole(manifest: Object) -> Object:
 
 
 def whole_if_ours(manifest: Object) -> Object:
-    """All of ours; of others only that they are there. Managed fields tell ours even where somebody took the labels off."""
-    if model_name_of(manifest):
-        return whole(manifest)
-    return {**whole(manifest), _APPLIED: True} if applied_by_us(manifest) else metadata_kept(manifest)
+    """All of ours; of others only that they are there. Managed fields tell ours even where somebody took the labels off, or
+    changed them."""
+    if applied_by_us(manifest) and not _labels_are_ours(manifest):
+        return {**whole(manifest), _RELABELLED: True}
+    return whole(manifest) if model_name_of(manifest) else metadata_kept(manifest)
 
 
 def applied_by_us(manifest: Object) -> bool:
     """Whether Domicile's field manager ever applied the object, as the API server records it."""
-    entries = shape.mappings(shape.metadata(manifest).get("managedFields"))
-    return any(e.get("manager") == FIELD_MANAGER and e.get("operation") == "Apply" for e in entries)
+    return bool(_our_entries(manifest))
 
 
 def may_write(live: Object, model: ModelRef) -> bool:
     """Whether the object, read with its managed fields, is this model's to change or delete: it has the model's UID, or
-    somebody took that label off what Domicile had applied."""
+    somebody took that label off what Domicile had applied, or changed it."""
     uid = shape.text(shape.labels(live).get(MODEL_UID))
-    return uid == model.uid if uid else applied_by_us(live)
+    return uid == model.uid or (applied_by_us(live) and not _labels_are_ours(live))
+
+
+def bears_our_mark(manifest: Object) -> bool:
+    """Whether anything at all says that Domicile made the object: a manager of its fields, a label, the digest."""
+    managers = {entry.get("manager") for entry in shape.mappings(shape.metadata(manifest).get("managedFields"))}
+    annotations = shape.mapping(shape.metadata(manifest).get("annotations"))
+    labels = shape.labels(manifest)
+    return FIELD_MANAGER in managers or WORKLOAD in annotations or MODEL_LABEL in labels or MODEL_UID in labels
+
+
+def _labels_are_ours(manifest: Object) -> bool:
+    """Whether the labels that name the model are as Domicile applied them: the API server takes a field from the manager who
+    applied it when another one changes its value."""
+    fields = (shape.mapping(entry.get("fieldsV1")) for entry in _our_entries(manifest))
+    owned = [shape.mapping(shape.mapping(each.get("f:metadata")).get("f:labels")) for each in fields]
+    there = shape.labels(manifest)
+    return all(label in there and any(f"f:{label}" in labels for labels in owned) for label in (MODEL_LABEL, MODEL_UID))
+
+
+def _our_entries(manifest: Object) -> tuple[Object, ...]:
+    entries = shape.mappings(shape.metadata(manifest).get("managedFields"))
+    return tuple(e for e in entries if e.get("manager") == FIELD_MANAGER and e.get("operation") == "Apply")
 
 
 def _metadata(manifest: Object) -> dict[str, Any]:
@@ -188,5 +212,5 @@ def _condition(condition: Mapping[str, Any]) -> dict[str, Any]:
 def _count(quantity: Any) -> int:
     try:
         return int(quantity)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # Infinity is a number in Python's JSON.
         return 0

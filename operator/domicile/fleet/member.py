@@ -1,7 +1,9 @@
 """One member of the fleet: its connection, and what is seen there, from caches and without waiting."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from random import Random
 from typing import Final
 
@@ -13,6 +15,8 @@ from domicile.placement.view import ClusterView, Connected, OutOfSight
 from domicile.residency import MemberId, ModelRef
 from domicile.serving.seen import SeenWorkload
 from domicile.serving.workload import MANAGED_NAMESPACE
+
+_log = logging.getLogger(__name__)
 
 _SETTLE_SECONDS: Final = 0.05
 """Changes that come together are told of once."""
@@ -36,7 +40,7 @@ class Member:
         watch_seconds: int = WATCH_SECONDS,
     ) -> None:
         self.id = member
-        self._on_change = on_change
+        self._on_change, self._clock = on_change, clock
         self._watches = Watches(
             random,
             admit=self._admit,
@@ -47,6 +51,7 @@ class Member:
         )
         self.connection = Connection(member, open_api, self._watches, clock, random, self._on_connection)
         self._view: ClusterView | None = None
+        self._unreadable_since: datetime | None = None
         self._told: ClusterView | None = None
         self._telling: asyncio.TimerHandle | None = None
         self._running: asyncio.Task[None] | None = None
@@ -83,7 +88,7 @@ class Member:
     def view(self) -> ClusterView:
         """The cluster as it was last seen."""
         if self._view is None:
-            self._view = self._look()
+            self._view = self._readable()
         return self._view
 
     def seen(self, model: ModelRef) -> SeenWorkload:
@@ -102,6 +107,19 @@ class Member:
     def cached(self, kind: Resource, name: str, namespace: str) -> Object | None:
         """One object as last seen."""
         return self._watches.get(kind, name, namespace)
+
+    def _readable(self) -> ClusterView:
+        """What is seen; out of sight where it cannot be read, so that one member's odd object stops no other's decisions."""
+        try:
+            view = self._look()
+        except Exception as error:
+            if self._unreadable_since is None:
+                self._unreadable_since = self._clock()
+                _log.exception("what %s has cannot be read", self.id)
+            message = f"something that it has cannot be read ({type(error).__name__}); the operator's log says more"
+            return ClusterView(self.id, OutOfSight("Unreadable", message, self._unreadable_since))
+        self._unreadable_since = None
+        return view
 
     def _look(self) -> ClusterView:
         return ClusterView(

@@ -1,4 +1,8 @@
-"""The rights that Domicile needs on a member, and no more: no Secrets, no wildcards, nothing that grants rights."""
+"""The rights that Domicile needs on a member, and no more: no Secrets, no wildcards, no roles.
+
+They amount to more than they name. Who may make InferenceServices in any namespace runs pods there, as any ServiceAccount of
+that namespace and with any Secret of it mounted. Kubernetes cannot bound that by RBAC; the fence will, by admission.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Final

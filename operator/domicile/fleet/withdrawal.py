@@ -30,12 +30,13 @@ async def withdraw(site: Site, model: ModelRef, may_act: gate.MayAct = gate.alwa
     """Delete what is there of the model, and say what is left. Call again until Withdrawn.
 
     The InferenceService goes first, and with it what KServe made of it; the ServingRuntime and the ServiceAccount go once
-    no pod is left that uses them. The namespace stays: there may be things in it that are not ours. Raises
+    no pod is left that uses them. The namespace stays: there may be things in it that are not ours. What is told as left is
+    more than what is deleted: a label can be changed by whoever may edit there, and must not hide what runs. Raises
     MemberOutOfSight, IdentityMismatch or a kube.KubeError.
     """
     api = await gate.open_site(site)
     found = await _find(api, model, (kinds.INFERENCE_SERVICES, *kinds.MADE_BY_KSERVE))
-    found = {**found, kinds.INFERENCE_SERVICES: await _with_unlabelled(api, model, found[kinds.INFERENCE_SERVICES])}
+    found = {**found, kinds.INFERENCE_SERVICES: await _with_named(api, model, found[kinds.INFERENCE_SERVICES])}
     gate.leading(may_act, site)
     await _delete(api, model, {kinds.INFERENCE_SERVICES: found[kinds.INFERENCE_SERVICES]})
     companions = await _find(api, model, kinds.COMPANIONS)
@@ -49,7 +50,8 @@ async def withdraw(site: Site, model: ModelRef, may_act: gate.MayAct = gate.alwa
 
 
 async def _find(api: Api, model: ModelRef, of: Iterable[Resource]) -> Found:
-    """The model's objects as they are now: asked of the server, because a cache may lag."""
+    """What says that it is of a model of that name, of whatever UID, as it is now: asked of the server, because a cache may
+    lag."""
     asked = tuple(of)
     listed = await asyncio.gather(*(_list(api, kind, model) for kind in asked))
     return dict(zip(asked, listed, strict=True))
@@ -60,18 +62,18 @@ async def _list(api: Api, kind: Resource, model: ModelRef) -> tuple[Object, ...]
         page = await api.list(kind, model.namespace, label_selector=f"{MODEL_LABEL}={model.name}")
     except NotFound:  # The kind is not served: KServe is not installed there.
         return ()
-    return tuple(manifest for manifest in page.items if kinds.belongs(manifest, model))
+    return page.items
 
 
-async def _with_unlabelled(api: Api, model: ModelRef, found: tuple[Object, ...]) -> tuple[Object, ...]:
-    """Also the InferenceService that Domicile applied and that somebody took the labels off."""
-    if found:
+async def _with_named(api: Api, model: ModelRef, found: tuple[Object, ...]) -> tuple[Object, ...]:
+    """Also the InferenceService of the model's name that bears any mark of Domicile, whatever became of its labels."""
+    if any(sight.name_of(manifest) == model.name for manifest in found):
         return found
     try:
         named = await api.get(kinds.INFERENCE_SERVICES, model.name, model.namespace)
     except NotFound:
-        return ()
-    return (named,) if kinds.may_write(named, model) else ()
+        return found
+    return (*found, named) if kinds.bears_our_mark(named) else found
 
 
 async def _delete(api: Api, model: ModelRef, found: Found) -> None:

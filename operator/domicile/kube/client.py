@@ -12,7 +12,7 @@ from domicile.kube.resources import Resource
 from domicile.kube.transport import JSON_TYPE, Limits, Transport
 
 _PAGE: Final = 250
-"""Objects a page: a page of large nodes stays under the limit of an answer."""
+"""Objects a page, as long as none of the pages is too large."""
 _APPLY_TYPE: Final = "application/apply-patch+yaml"
 _MERGE_TYPE: Final = "application/merge-patch+json"
 _JSON_PATCH_TYPE: Final = "application/json-patch+json"
@@ -57,8 +57,8 @@ class KubeClient:
         """All objects, as they are now, read page by page and returned as one."""
         items: list[Object] = []
         version = ""
-        pages = self.pages(resource, namespace, label_selector=label_selector, field_selector=field_selector)
-        async for page in pages:
+        selected = _selectors(label_selector, field_selector)
+        async for page in self._pages(resource, namespace, selected, self._transport.limits.list):
             items += page.items
             version = page.resource_version
         return Page(tuple(items), version)
@@ -72,16 +72,48 @@ class KubeClient:
         field_selector: str | None = None,
     ) -> AsyncGenerator[Page]:
         """All objects, as they are now, page by page. Gone if that took so long that its moment was compacted away."""
-        # No resourceVersion: the most recent state, and not what some server's cache happens to hold.
-        query = {**_selectors(label_selector, field_selector), "limit": str(_PAGE)}
+        selected = _selectors(label_selector, field_selector)
+        async for page in self._pages(resource, namespace, selected, self._transport.limits.pages):
+            yield page
+
+    async def _pages(
+        self, resource: Resource, namespace: str | None, selected: Mapping[str, str], at_most: int
+    ) -> AsyncGenerator[Page]:
+        """Bounded in bytes, objects and requests: the server may be anything, and may never come to an end."""
         path = resource.collection(namespace)
+        what = f"GET {path} at {self.server}"
+        # No resourceVersion: the most recent state, and not what some server's cache happens to hold.
+        query, size, asked = {**selected}, _PAGE, set[str]()
+        bytes_left, items_left = at_most, self._transport.limits.items
         while True:
-            answer = await self._object("GET", path, query=query)
-            page, more = _page(answer, resource, f"GET {path} at {self.server}")
+            answer, length, size = await self._page_of(path, query, size)
+            page, more = _page(answer, resource, what)
+            bytes_left -= length
+            items_left -= max(1, len(page.items))
+            if min(bytes_left, items_left) < 0:
+                bound = f"{at_most} bytes or {self._transport.limits.items} objects"
+                raise errors.AnswerTooLarge(f"{what} lists more than {bound}")
             yield page
             if not more:
                 return
+            if more in asked:
+                raise errors.MalformedAnswer(f"{what} continues where it has been already: the list has no end")
+            asked.add(more)
             query["continue"] = more
+
+    async def _page_of(self, path: str, query: Mapping[str, str], size: int) -> tuple[Object, int, int]:
+        """A page, how many bytes it has, and how many objects it may have without being too large."""
+        while True:
+            try:
+                answer, length = await self._transport.measured(
+                    "GET", path, query={**query, "limit": str(size)}, at_most=self._transport.limits.answer
+                )
+            except errors.AnswerTooLarge:
+                if size == 1:
+                    raise
+                size //= 2
+            else:
+                return self._checked(answer, "GET", path), length, size
 
     def watch(
         self,
@@ -216,7 +248,8 @@ class KubeClient:
     ) -> Any:
         """Any other request, such as GET /version: the JSON of the answer."""
         content = json.dumps(body).encode() if body is not None else None
-        return await self._transport.send(method, path, query=query, body=content, within=within)
+        small = self._transport.limits.small
+        return await self._transport.send(method, path, query=query, body=content, within=within, at_most=small)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -237,7 +270,9 @@ class KubeClient:
         return await self._object(method, path, query=query, body=body, media_type=media_type)
 
     async def _object(self, method: str, path: str, **more: Any) -> Object:
-        answer = await self._transport.send(method, path, **more)
+        return self._checked(await self._transport.send(method, path, **more), method, path)
+
+    def _checked(self, answer: Any, method: str, path: str) -> Object:
         if not isinstance(answer, dict):
             raise errors.MalformedAnswer(f"{method} {path} at {self.server} answers with no object")
         return cast(Object, answer)

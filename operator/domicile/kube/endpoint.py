@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -58,10 +59,13 @@ class TokenFile:
         self._path, self._every = path, every_seconds
         self._value: str | None = None
         self._read_at = 0.0
+        # Not the loop's: its few threads may all be taken, and the hub's lease waits for this.
+        self._thread = ThreadPoolExecutor(1, "token")
 
     async def __call__(self) -> str | None:
         if self._value is None or time.monotonic() - self._read_at > self._every:
-            self._value = f"Bearer {await asyncio.to_thread(self._read)}"
+            token = await asyncio.get_running_loop().run_in_executor(self._thread, self._read)
+            self._value = f"Bearer {token}"
             self._read_at = time.monotonic()
         return self._value
 

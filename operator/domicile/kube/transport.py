@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from domicile.kube import errors
 from domicile.kube.api import Clock
 from domicile.kube.endpoint import Endpoint
+from domicile.kube.names import Resolver
 from domicile.kube.secrecy import Credentials
 
 JSON_TYPE = "application/json"
@@ -33,6 +33,17 @@ class Limits:
     silence: float = 120.0
     """How long a watch may say nothing. The server sends a bookmark about every minute."""
     answer: int = 32 * 1024 * 1024
+    """Of one page of a list."""
+    object: int = 4 * 1024 * 1024
+    """Of one object. etcd takes 1.5 MiB, and some are stored in fewer bytes than their JSON has."""
+    small: int = 1024 * 1024
+    """Of what is no object of a kind, such as GET /version."""
+    pages: int = 256 * 1024 * 1024
+    """Of all pages of a list together, which whoever asks for them trims one by one: 5000 nodes may have 150 MiB."""
+    list: int = 64 * 1024 * 1024
+    """Of a list that is kept whole."""
+    items: int = 100_000
+    """Objects of a list. A page without any counts as one."""
     connections: int = 64
     """Of one client at a time; each watch holds one."""
 
@@ -40,35 +51,38 @@ class Limits:
 class Transport:
     """Requests to one endpoint. It follows no redirect, takes no proxy from the environment and keeps no cookie."""
 
-    def __init__(
-        self, endpoint: Endpoint, limits: Limits, clock: Clock, resolver: AbstractResolver | None = None
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, limits: Limits, clock: Clock) -> None:
         self.endpoint, self.limits = endpoint, limits
         self._clock = clock
-        self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
         self._credentials = Credentials()
 
-    async def send(
+    async def send(self, method: str, path: str, *, at_most: int | None = None, **request: Any) -> Any:
+        """The JSON of the answer, None if it is empty. `at_most` bytes are read of it; `request` is as `measured` takes it."""
+        answer, _ = await self.measured(method, path, at_most=at_most or self.limits.object, **request)
+        return answer
+
+    async def measured(
         self,
         method: str,
         path: str,
         *,
+        at_most: int,
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         media_type: str = JSON_TYPE,
         within: float | None = None,
-    ) -> Any:
-        """The JSON of the answer, None if it is empty."""
+    ) -> tuple[Any, int]:
+        """The JSON of the answer, None if it is empty, and how many bytes it has."""
         what = f"{method} {path}"
         total = within or self.limits.request
         limit = aiohttp.ClientTimeout(total=total, connect=self.limits.connect, sock_connect=self.limits.connect)
         async with self._answer(method, path, query, body, media_type, limit) as response:
-            content = await self._content(response, what)
+            content = await self._content(response, what, at_most)
             status = response.status
         if status >= 300:
             raise self.refusal(status, _json_or_none(content), what)
-        return _strict(content, what, self.endpoint.server) if content.strip() else None
+        return (_strict(content, what, self.endpoint.server) if content.strip() else None), len(content)
 
     @asynccontextmanager
     async def lines(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[AsyncIterator[bytes]]:
@@ -82,7 +96,7 @@ class Transport:
         )
         async with self._answer("GET", path, query, None, JSON_TYPE, limit) as response:
             if response.status >= 300:
-                content = await self._content(response, what)
+                content = await self._content(response, what, self.limits.small)
                 raise self.refusal(response.status, _json_or_none(content), what)
             try:
                 yield self._split(response, what)
@@ -107,7 +121,7 @@ class Transport:
         limit: aiohttp.ClientTimeout,
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
         server, what = self.endpoint.server, f"{method} {path}"
-        authorization = await self.endpoint.authorization()
+        authorization, limit = await self._authorization(what, limit)
         headers = {"Accept": JSON_TYPE}
         if authorization is not None:
             headers["Authorization"] = authorization
@@ -142,6 +156,21 @@ class Transport:
             why = "the connection was closed, or what answers is no HTTP"
             raise errors.Unreachable(server, what, f"{why} ({type(error).__name__})") from None
 
+    async def _authorization(self, what: str, limit: aiohttp.ClientTimeout) -> tuple[str | None, aiohttp.ClientTimeout]:
+        """The credential, and what is left of the time for the rest."""
+        patience = min(self.limits.connect, limit.total or self.limits.connect)
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            async with asyncio.timeout(patience):
+                authorization = await self.endpoint.authorization()
+        except TimeoutError as error:
+            why = f"our own credential was not to be had within {patience:g} s"
+            raise errors.Unreachable(self.endpoint.server, what, why) from error
+        total = max(0.001, limit.total - (loop.time() - begun)) if limit.total else None
+        left = aiohttp.ClientTimeout(total, limit.connect, limit.sock_read, limit.sock_connect)
+        return authorization, left
+
     def refusal(self, status: int, answer: Any, what: str) -> errors.ApiError:
         """The error that an answer of failure says; 200 for an event of a watch."""
         if status == 401:
@@ -149,14 +178,12 @@ class Transport:
             self.endpoint.check_validity(self._clock())
         return errors.from_status(status, self._credentials.status(answer), f"{what} at {self.endpoint.server}")
 
-    async def _content(self, response: aiohttp.ClientResponse, what: str) -> bytes:
-        content = bytearray()
+    async def _content(self, response: aiohttp.ClientResponse, what: str, at_most: int) -> bytes:
+        content, limit = bytearray(), min(at_most, self.limits.answer)
         async for chunk in response.content.iter_any():
             content += chunk
-            if len(content) > self.limits.answer:
-                raise errors.AnswerTooLarge(
-                    f"{what} at {self.endpoint.server} answers with more than {self.limits.answer} bytes"
-                )
+            if len(content) > limit:
+                raise errors.AnswerTooLarge(f"{what} at {self.endpoint.server} answers with more than {limit} bytes")
         return bytes(content)
 
     async def _split(self, response: aiohttp.ClientResponse, what: str) -> AsyncIterator[bytes]:
@@ -170,9 +197,9 @@ class Transport:
                 searched = 0
                 if line.strip():
                     yield line
-            if len(pending) > self.limits.answer:
+            if len(pending) > self.limits.object:
                 raise errors.AnswerTooLarge(
-                    f"{what} at {self.endpoint.server} has a line of more than {self.limits.answer} bytes"
+                    f"{what} at {self.endpoint.server} has a line of more than {self.limits.object} bytes"
                 )
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -183,7 +210,7 @@ class Transport:
                 limit=self.limits.connections,
                 ttl_dns_cache=10,
                 keepalive_timeout=30,
-                resolver=self._resolver,
+                resolver=Resolver(),
                 socket_factory=_socket,
             )
             self._session = aiohttp.ClientSession(
@@ -255,4 +282,4 @@ def _patience(limit: aiohttp.ClientTimeout, error: TimeoutError) -> str:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return f"no connection within {limit.sock_connect:g} s"
     seconds = limit.total or limit.sock_read
-    return f"no answer within {seconds:g} s" if seconds else "no answer"
+    return f"no answer within {seconds:.3g} s" if seconds else "no answer"

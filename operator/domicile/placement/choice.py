@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from domicile.placement.ability import Ability, Able, NotSeen, Unable
+from domicile.placement.ability import Ability, Able, NotSeen
 from domicile.placement.accelerators import Selector
 from domicile.placement.current import Current
 from domicile.residency.identity import MemberId, ModelRef
@@ -114,7 +114,7 @@ def _claim(candidate: Candidate, here: Current | None) -> _Claim | None:
             return _Claim.SERVES if here.serving else _Claim.RUNS
         case NotSeen():
             return _Claim.OUT_OF_SIGHT
-        case Unable():
+        case _:  # Unable
             return _Claim.SERVES_YET if here.serving else _Claim.UNABLE
 
 

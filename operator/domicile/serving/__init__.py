@@ -1,6 +1,6 @@
 """Serving, pure: a model on a cluster as an InferenceService and its companions, and their health read back."""
 
-from domicile.serving.drift import differs, drift
+from domicile.serving.drift import Stray, differs, drift, strays
 from domicile.serving.health import Failing, Health, Missing, Progressing, Serving, health
 from domicile.serving.kserve_models import load
 from domicile.serving.manifests import artifacts, workload
@@ -31,11 +31,13 @@ __all__ = [
     "SeenPod",
     "SeenWorkload",
     "Serving",
+    "Stray",
     "Workload",
     "artifacts",
     "differs",
     "drift",
     "health",
     "load",
+    "strays",
     "workload",
 ]

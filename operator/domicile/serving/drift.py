@@ -1,7 +1,9 @@
-"""Where a live object differs from what we apply, in the fields that we apply; what others added to it is theirs."""
+"""Where a live object differs from what we apply: in the fields that we apply, and in what others added that would run or
+load something. All else that others added is theirs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeGuard, cast
+from dataclasses import dataclass
+from typing import Any, Final, TypeGuard, cast
 
 from domicile.api.quantity import parse
 from domicile.serving.seen import SeenObject, SeenWorkload
@@ -11,6 +13,24 @@ _QUANTITIES = ("requests", "limits")
 _SHARED_LISTS = ("ports",)
 """Lists that the API server merges by entry. All other lists in our manifests are atomic there: an entry too many is a
 change of ours (in a ServingRuntime, a container that no permit names), and the next apply takes it away."""
+
+_RUNS: Final = frozenset({
+    *("image", "command", "args", "env", "envFrom", "exec", "lifecycle", "runtime"),
+    *("containers", "initContainers", "ephemeralContainers", "workerSpec", "builtInAdapter", "transformer", "explainer"),
+    *("volumes", "volumeMounts", "volumeDevices"),
+    *("storage", "storageSpec", "storageUri", "storageUris", "uri", "modelUri"),
+})  # fmt: skip
+"""Fields of an InferenceService or a ServingRuntime that say what is run, with what, or what is loaded. No permit names what
+others put into one of them. KServe's own defaulting adds none of them to what we apply."""
+
+
+@dataclass(frozen=True)
+class Stray:
+    """A field that somebody added, and that would run or load something. Server-side apply leaves it where it is."""
+
+    path: str
+    pointer: str
+    """The same as a JSON pointer (RFC 6901)."""
 
 
 def differs(desired: Workload, seen: SeenWorkload) -> tuple[str, ...]:
@@ -31,8 +51,46 @@ def _differs(manifest: Manifest, live: SeenObject | None) -> Iterator[str]:
 
 
 def drift(desired: Manifest, live: Manifest) -> tuple[str, ...]:
-    """JSON paths of our fields that are missing or different in `live`, such as spec.containers[name=server].image."""
-    return tuple(_maps(desired, live, "", ""))
+    """JSON paths of our fields that are missing or different in `live`, such as spec.containers[name=server].image, and of
+    strays."""
+    return (*_maps(desired, live, "", ""), *(stray.path for stray in strays(desired, live)))
+
+
+def strays(desired: Manifest, live: Manifest) -> tuple[Stray, ...]:
+    """What others added to the spec that would run or load something."""
+    return tuple(_strays(desired.get("spec"), live.get("spec"), Stray("spec", "/spec")))
+
+
+def _strays(desired: Any, live: Any, at: Stray) -> Iterator[Stray]:
+    if isinstance(desired, Mapping) and isinstance(live, Mapping):
+        ours = cast("Manifest", desired)
+        for key, value in cast("Manifest", live).items():
+            where = Stray(_join(at.path, key), f"{at.pointer}/{key.replace('~', '~0').replace('/', '~1')}")
+            if key in ours:
+                yield from _strays(ours[key], value, where)
+            elif value and (key in _RUNS or _runs_something(value)):
+                yield where
+    elif _is_list(desired) and _is_list(live):
+        yield from _strays_of_entries(desired, live, at)
+
+
+def _strays_of_entries(desired: Sequence[Any], live: Sequence[Any], at: Stray) -> Iterator[Stray]:
+    """Entries too many are no strays but a change of the list, which is ours."""
+    ours = _by_name(desired)
+    if ours is None or _by_name(live) is None:
+        return
+    for index, entry in enumerate(live):
+        name = str(entry["name"])
+        if name in ours:
+            yield from _strays(ours[name], entry, Stray(f"{at.path}[name={name}]", f"{at.pointer}/{index}"))
+
+
+def _runs_something(value: Any) -> bool:
+    """Whether anything inside is such a field: a framework of KServe's is a component under a name of its own."""
+    if isinstance(value, Mapping):
+        inner = cast("Manifest", value)
+        return any(inner[key] and (key in _RUNS or _runs_something(inner[key])) for key in inner)
+    return _is_list(value) and any(_runs_something(entry) for entry in value)
 
 
 def _differ(desired: Any, live: Any, path: str, field: str) -> Iterator[str]:
