@@ -71,6 +71,18 @@ REFUSED_MODELS: Mapping[str, tuple[Mapping[str, Any], str]] = {
         {"resources": {"requests": {"memory": "lots"}}},
         "spec.resources.requests.memory",
     ),
+    "no CPU": (
+        {"resources": {"requests": {"cpu": "0m"}}},
+        'spec.resources.requests.cpu: Invalid value: "0m": must be more than zero: write it as 2, 500m or 40Gi',
+    ),
+    "less memory than none, as a number": (
+        {"resources": {"requests": {"memory": -1}}},
+        "spec.resources.requests.memory: Invalid value: -1: must be more than zero",
+    ),
+    "accelerators without memory": (
+        {"resources": {"accelerators": {"count": 1, "minMemory": 0}}},
+        "spec.resources.accelerators.minMemory: Invalid value: 0: must be more than zero",
+    ),
     "fewer replicas at most than at least": (
         {"replicas": {"min": 3, "max": 2}},
         "spec.replicas: Invalid value: replicas.max must not be less than replicas.min",
@@ -159,6 +171,14 @@ REFUSED_RULES: Mapping[str, tuple[Object, str]] = {
     "an attestation that ends before it begins": (
         attestation("refused", NOBODY, "SG", validUntil="2025-01-01T00:00:00Z"),
         "spec: Invalid value: validUntil must be later than validFrom",
+    ),
+    "an attestation from a year that is none": (
+        attestation("refused", NOBODY, "SG", validFrom="0000-01-01T00:00:00Z"),
+        "spec.validFrom in body should match",
+    ),
+    "an attestation until a time in no zone": (
+        attestation("refused", NOBODY, "SG", validUntil="2036-01-01T00:00:00+24:00"),
+        "spec.validUntil in body should match",
     ),
     "an attestation of a UID that is none": (
         attestation("refused", "sg", "SG"),

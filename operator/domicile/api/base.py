@@ -74,6 +74,23 @@ class Kind(ApiModel):
     metadata: ObjectMeta
 
 
+# The format date-time of the API server lets pass what is no time elsewhere: the year 0, zones of 24 hours, any letter before
+# the fraction.
+_RFC_3339 = (
+    "^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+
+
+def _zoned(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a time needs a zone: write it as 2026-11-23T09:00:00Z")
+    return moment
+
+
+Time = Annotated[datetime, AfterValidator(_zoned), Field(json_schema_extra={"pattern": _RFC_3339})]
+"""An RFC 3339 time with a zone."""
+
+
 class Condition(ApiModel):
     """metav1.Condition."""
 
@@ -83,7 +100,7 @@ class Condition(ApiModel):
     """True, False, or Unknown."""
     observed_generation: Annotated[int, Field(ge=0)] = 0
     """The metadata.generation that the condition was set for."""
-    last_transition_time: datetime
+    last_transition_time: Time
     """When the status last changed from one value to another."""
     reason: Annotated[str, Field(min_length=1, max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
     """Why, as one CamelCase word that programs may match."""
@@ -113,13 +130,3 @@ def cel_rules(*rules: dict[str, Any]) -> dict[str, Any]:
 
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 UID = Annotated[str, Field(min_length=36, max_length=36, pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
-
-
-def _zoned(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError("a time needs a zone: write it as 2026-11-23T09:00:00Z")
-    return moment
-
-
-Time = Annotated[datetime, AfterValidator(_zoned)]
-"""An RFC 3339 time with a zone."""

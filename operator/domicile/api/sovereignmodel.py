@@ -92,7 +92,20 @@ def _positive(quantity: str) -> str:
     return quantity
 
 
-PositiveQuantity = Annotated[Quantity, AfterValidator(_positive)]
+PositiveQuantity = Annotated[
+    Quantity,
+    AfterValidator(_positive),
+    Field(
+        json_schema_extra=cel_rules(
+            cel(
+                # The pattern is that of a quantity of zero or more, and holds for texts alone.
+                "type(self) == string ? self.matches('[1-9]') : self > 0",
+                "must be more than zero: write it as 2, 500m or 40Gi",
+                reason="FieldValueInvalid",
+            )
+        )
+    ),
+]
 
 
 class ModelFormat(ApiModel):
