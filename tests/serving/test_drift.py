@@ -120,3 +120,11 @@ def test_nothing_seen_is_absent_and_anything_seen_is_not() -> None:
     assert serving.SeenWorkload().absent
     assert not serving.SeenWorkload(others=("Service/fraud-scorer-predictor",)).absent
     assert not seen_workload(WORKLOAD).absent
+
+
+def test_a_container_too_many_is_a_change_of_our_list_and_no_stray() -> None:
+    runtime = WORKLOAD.companions[1]
+    more = [*runtime["spec"]["containers"], {"name": "side", "image": IMAGE, "command": ["sh"]}]
+    there = changed(runtime, containers=more).manifest
+    assert serving.strays(runtime, there) == ()
+    assert serving.drift(runtime, there) == ("spec.containers[name=side]",)
