@@ -15,6 +15,7 @@ from domicile.residency import MemberId
 
 NAMES = ("sg", "ph", "de")
 STATES = ("Starting", "Serving", "Failing", "OutOfSight", "Leaving")
+STARVED = {"pod": {"node": "", "unschedulable": "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."}}
 ENDS = st.sampled_from([timedelta(hours=-1), timedelta(seconds=0), timedelta(hours=1)])
 
 connections = st.sampled_from(
@@ -96,7 +97,7 @@ def worlds(draw: st.DrawFn) -> w.World:
     selector = draw(st.sampled_from([{}, {placement.PRODUCT_LABEL: "NVIDIA-L4"}]))
     for name in draw(st.frozensets(st.sampled_from(NAMES))):
         state = w.on(
-            state, name, selector=selector, **draw(st.sampled_from([{}, {"serves": True}, {"deleting": True}]))
+            state, name, selector=selector, **draw(st.sampled_from([{}, {"serves": True}, {"deleting": True}, STARVED]))
         )
     return w.deleted(state) if not draw(st.integers(0, 5)) else state
 

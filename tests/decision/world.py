@@ -24,6 +24,8 @@ class Copy:
     workload: serving.Workload
     serves: bool = False
     deleting: bool = False
+    pod: Mapping[str, Any] | None = None
+    """What there is to say of its pod, while it does not serve; None before it has one."""
 
     def seen(self) -> serving.SeenWorkload:
         """As the member's watches show it."""
@@ -33,7 +35,10 @@ class Copy:
         if self.serves:
             return a.seen_workload(self.workload)
         return a.seen_workload(
-            self.workload, inference_service=a.seen_object(self.workload.inference_service), deployments=(), pods=()
+            self.workload,
+            inference_service=a.seen_object(self.workload.inference_service),
+            deployments=(),
+            pods=() if self.pod is None else (a.seen_pod(self.workload, ready=False, **self.pod),),
         )
 
 

@@ -107,6 +107,22 @@ async def test_it_comes_into_sight_with_all_that_is_there() -> None:
     assert api.watching == 0
 
 
+async def test_what_was_placed_counts_before_it_has_a_pod() -> None:
+    api = FakeApi()
+    gpu = {"nvidia.com/gpu.product": "NVIDIA-L4", "nvidia.com/gpu.memory": "23034"}
+    node = {"conditions": [{"type": "Ready", "status": "True"}], "allocatable": {"nvidia.com/gpu": "2"}}
+    api.put(kube.NODES, {"metadata": {"name": "gpu-0", "labels": gpu}, "status": node})
+    workload = serving.workload(builders.model(accelerators={"count": 2}), {"nvidia.com/gpu.product": "NVIDIA-L4"})
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        api.put(kinds.INFERENCE_SERVICES, dict(workload.inference_service))
+        told = ("sg", None)
+        await eventually(lambda: r.changes.count(told) == 2, within=5, show=lambda: r.changes)
+        view = r.fleet.view("sg")
+        assert view is not None
+        assert view.accelerators == (builders.node("gpu-0", "NVIDIA-L4", of=2, own=2),)
+
+
 async def test_of_another_cluster_nothing_but_its_uid_is_asked() -> None:
     api, asked = FakeApi(builders.member(at="another")), list[str]()
     api.before = lambda verb, path: asked.append(f"{verb} {path}")
@@ -431,11 +447,11 @@ async def test_a_member_that_cannot_be_read_is_out_of_sight_alone(
     apis["ph"].put(kube.NODES, {"metadata": {"name": "odd"}})
     read = inventory.accelerators
 
-    def stumbles(nodes: Any, pods: Any) -> Any:
+    def stumbles(nodes: Any, *more: Any) -> Any:
         nodes = tuple(nodes)
         if any(node["metadata"]["name"] == "odd" for node in nodes):
             raise LookupError("planted")
-        return read(nodes, pods)
+        return read(nodes, *more)
 
     monkeypatch.setattr(inventory, "accelerators", stumbles)
     clock = Clock()

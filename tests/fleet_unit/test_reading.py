@@ -58,7 +58,7 @@ def asking(quantity: str) -> kube.Object:
 
 
 def seen(nodes: kube.Object, *pods: kube.Object) -> Any:
-    return inventory.accelerators([kinds.node_kept(nodes)], [kinds.pod_kept(p) for p in pods])
+    return inventory.accelerators([kinds.node_kept(nodes)], [kinds.pod_kept(p) for p in pods], [])
 
 
 USABLE: dict[str, tuple[kube.Object, bool]] = {
@@ -117,6 +117,62 @@ def test_what_is_given_out_is_told_by_model() -> None:
     found = seen(node(gpus="4"), mine, mine, yours)[0]
     assert found.granted == {("ns", "mine"): 2, ("ns", "yours"): 1}
     assert (found.free_for(("ns", "mine")), found.free_for(("ns", "yours")), found.free_for(("ns", "new"))) == (3, 2, 1)
+
+
+def service(
+    name: str = "mine", *, copies: int = 1, each: int = 1, product: str = "NVIDIA-L4", metadata: Any = ()
+) -> kube.Object:
+    """The InferenceService of a model with accelerators."""
+    ours = builders.model(name, "ns", accelerators={"count": each}, replicas={"min": copies})
+    written = serving.workload(ours, {"nvidia.com/gpu.product": product}).inference_service
+    return {**written, "metadata": {**written["metadata"], **dict(metadata)}}
+
+
+def starting(*, of: str = "mine", **more: Any) -> kube.Object:
+    return pod(1, of=of, **{"on": "", "phase": "Pending", **more})
+
+
+GOING = {"deletionTimestamp": "2026-11-23T09:00:00Z"}
+MINE, YOURS = ("ns", "mine"), ("ns", "yours")
+
+PENDING: dict[str, tuple[int, list[kube.Object], list[kube.Object], dict[tuple[str, str], int]]] = {
+    "a service that has no pods yet": (2, [service()], [], {MINE: 1}),
+    "one whose pod has no node yet": (2, [service()], [starting()], {MINE: 1}),
+    "one whose pod has a node": (2, [service()], [pod(1, of="mine")], {MINE: 1}),
+    "one of two copies has a node": (4, [service(copies=2)], [pod(1, of="mine"), starting()], {MINE: 2}),
+    "several accelerators a copy": (8, [service(copies=2, each=3)], [], {MINE: 6}),
+    "only what finds room": (5, [service(copies=2, each=3)], [], {MINE: 3}),
+    "none where others have all": (1, [service()], [starting(), pod(1, of="yours")], {YOURS: 1}),
+    "two services, one accelerator": (1, [service("yours"), service()], [], {MINE: 1}),
+    "a rolling update": (2, [service()], [pod(1, of="mine"), starting()], {MINE: 2}),
+    "a pod that ended does not stand for a copy": (2, [service()], [pod(1, of="mine", phase="Failed")], {MINE: 1}),
+    "nor one that is ending, which still has its accelerators": (
+        2, [service()], [{**pod(1, of="mine"), "metadata": {**pod(1, of="mine")["metadata"], **GOING}}], {MINE: 2},
+    ),
+    "a service on its way out": (2, [service(metadata=GOING)], [], {}),
+    "one that selects other nodes": (2, [service(product="NVIDIA-A100")], [], {}),
+    "one that somebody else made": (2, [service(metadata={"labels": {}})], [], {}),
+    "a model without accelerators": (
+        2, [serving.workload(builders.model("mine", "ns"), {}).inference_service], [pod(0, of="mine", on="")], {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("of", "services", "pods", "granted"), PENDING.values(), ids=PENDING.keys())
+def test_what_is_placed_and_has_no_node_yet_is_given_out_too(
+    of: int, services: list[kube.Object], pods: list[kube.Object], granted: dict[tuple[str, str], int]
+) -> None:
+    kept = [kinds.pod_kept(each) for each in pods]
+    (found,) = inventory.accelerators(
+        [kinds.node_kept(node(gpus=str(of)))], kept, [kinds.whole_if_ours(each) for each in services]
+    )
+    assert found.granted == granted
+
+
+def test_copies_without_a_node_are_counted_on_nodes_that_have_room_for_a_whole_copy() -> None:
+    nodes = [{**node(gpus="3"), "metadata": {**node()["metadata"], "name": name}} for name in ("a", "b", "c")]
+    found = inventory.accelerators([kinds.node_kept(each) for each in nodes], [], [service(copies=2, each=2)])
+    assert [each.granted for each in found] == [{MINE: 2}, {MINE: 2}, {}]
 
 
 def test_what_counts_as_usable_is_what_the_pods_tolerate() -> None:
@@ -201,7 +257,7 @@ def test_a_pod_that_has_ended_is_known_as_such(phase: str, finished: bool) -> No
 def test_objects_of_a_strange_shape_break_nothing(nonsense: dict[str, Any]) -> None:
     sight.pod_seen(kinds.pod_kept(nonsense))
     sight.deployment_seen(nonsense)
-    inventory.accelerators([kinds.node_kept(nonsense)], [kinds.pod_kept(nonsense)])
+    inventory.accelerators([kinds.node_kept(nonsense)], [kinds.pod_kept(nonsense)], [kinds.whole_if_ours(nonsense)])
     kinds.whole_if_ours(nonsense)
     kinds.model_of(nonsense)
 

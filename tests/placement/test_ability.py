@@ -18,7 +18,7 @@ def asked(accelerators: dict[str, Any] | None = None, replicas: dict[str, Any] |
 
 
 def ability(
-    need: placement.Need, cluster: placement.ClusterView, current: dict[str, str] | None = None
+    need: placement.Need, cluster: placement.ClusterView, current: placement.Current | None = None
 ) -> placement.Ability:
     return placement.ability(need, "retail-banking", "fraud-scorer", cluster, current)
 
@@ -239,12 +239,51 @@ def test_a_model_that_runs_there_keeps_its_nodes_while_they_suit(
     current: dict[str, str],
     expected: dict[str, str] | str,
 ) -> None:
-    found = ability(need, view("sg", *nodes), current)
+    found = ability(need, view("sg", *nodes), placement.Current(current))
     if isinstance(expected, str):
         assert isinstance(found, Unable)
         assert found.reason == expected
     else:
         assert found == Able(tuple(sorted(expected.items())))
+
+
+BIG_FREE, BIG_FULL = BIG, node("big", A100, memory_mib=40960, granted=1)
+FULL, OWN = node(granted=1), node(own=1)
+
+STARVED: dict[str, tuple[placement.Need, tuple[placement.AcceleratorNode, ...], Able]] = {
+    "others have all of it: it waits": (asked({"count": 1}), (FULL,), Able(tuple(L4.items()), waits=True)),
+    "nothing that would do is free: it waits": (
+        asked({"count": 1}), (FULL, BIG_FULL), Able(tuple(L4.items()), waits=True),
+    ),
+    "another product is free there": (asked({"count": 1}), (FULL, BIG_FREE), Able(tuple(A100_SELECTOR.items()))),
+    "one is free, and the scheduler is about to see it": (asked({"count": 1}), (FULL, node("b"), BIG_FREE), Able(tuple(L4.items()))),
+    "its own pod is just ending": (asked({"count": 1}), (OWN, BIG_FREE), Able(tuple(L4.items()))),
+    "fewer are free than its copies need": (
+        asked({"count": 1}, {"min": 2}), (FULL, node("b"), BIG_FULL), Able(tuple(L4.items()), waits=True),
+    ),
+    "it needs none any more": (asked(), (FULL,), Able(())),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("need", "nodes", "expected"), STARVED.values(), ids=STARVED.keys())
+def test_a_model_that_has_no_accelerators_there_is_not_bound_to_its_nodes(
+    need: placement.Need, nodes: tuple[placement.AcceleratorNode, ...], expected: Able
+) -> None:
+    assert ability(need, view("sg", *nodes), placement.Current(L4, starved=True)) == expected
+
+
+def test_where_there_is_room_by_now_a_starved_model_keeps_its_nodes() -> None:
+    starved = placement.Current(A100_SELECTOR, starved=True)
+    assert ability(asked({"count": 1}), view("sg", node(), BIG_FREE), starved) == Able(tuple(A100_SELECTOR.items()))
+
+
+def test_a_starved_model_whose_nodes_suit_no_more_gets_others_or_none() -> None:
+    big = asked({"count": 1, "minMemory": "40Gi"})
+    starved = placement.Current(L4, starved=True)
+    assert ability(big, view("sg", FULL, BIG_FREE), starved) == Able(tuple(A100_SELECTOR.items()))
+    found = ability(big, view("sg", FULL, BIG_FULL), starved)
+    assert isinstance(found, Unable)
+    assert found.reason == "AcceleratorsBusy"
 
 
 def test_sizes_are_never_rounded_up() -> None:

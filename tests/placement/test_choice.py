@@ -13,6 +13,7 @@ from domicile.residency import MemberId, ModelRef
 
 SG, PH, DE = member("sg"), member("ph"), member("de")
 ABLE = Able((("nvidia.com/gpu.product", "NVIDIA-L4"),))
+WAITING = Able(ABLE.node_selector, waits=True)
 BUSY = Unable("AcceleratorsBusy", "all taken")
 LOST = NotSeen("Unreachable", "no answer")
 MODEL = model_ref()
@@ -86,6 +87,32 @@ CASES: dict[str, tuple[int, list[Candidate], dict[MemberId, Current], Choice]] =
     "that it served before it was out of sight does not count": (
         1, [of(SG, LOST), of(DE)], {SG: SERVING, DE: HERE},
         Choice((Keep(DE, PAIRS),), (PassedOver(SG, "Unreachable", "no answer"),), 0),
+    ),
+    "where it waits for accelerators, it gives way to one that has some": (
+        1, [of(SG, WAITING), of(DE)], {SG: L4},
+        Choice((Place(DE, PAIRS),), (PassedOver(SG, "NotNeeded", "the model runs on 1 cluster, and de was chosen"),), 0),
+    ),
+    "it waits where it is, while there are none": (
+        1, [of(SG, WAITING), of(DE, BUSY)], {SG: L4},
+        Choice((Keep(SG, PAIRS),), (PassedOver(DE, "AcceleratorsBusy", "all taken"),), 0),
+    ),
+    "it does not go back to where it waits": (
+        1, [of(SG, WAITING), of(DE)], {SG: SERVING, DE: HERE},
+        Choice((Keep(DE, PAIRS),), (PassedOver(SG, "NotNeeded", "the model runs on 1 cluster, and de was chosen"),), 0),
+    ),
+    "nor for one that is out of sight": (
+        1, [of(SG, WAITING), of(DE, LOST)], {SG: L4, DE: L4},
+        Choice((Hold(DE, PAIRS, "Unreachable", "no answer"),),
+               (PassedOver(SG, "NotNeeded", "the model runs on 1 cluster, and de was chosen"),), 0),
+    ),
+    "it does not wait while it serves where it could not be placed now": (
+        1, [of(SG, WAITING), of(DE, BUSY)], {SG: L4, DE: SERVING},
+        Choice((Hold(DE, (), "AcceleratorsBusy", "all taken"),),
+               (PassedOver(SG, "NotNeeded", "the model runs on 1 cluster, and de was chosen"),), 0),
+    ),
+    "waiting is better than a cluster that cannot": (
+        1, [of(SG, WAITING), of(DE, BUSY)], {SG: L4, DE: L4},
+        Choice((Keep(SG, PAIRS),), (PassedOver(DE, "AcceleratorsBusy", "all taken"),), 0),
     ),
     "one cluster under two names is used once": (
         2, [of(SG), of(member("sg-too", at="sg"))], {},

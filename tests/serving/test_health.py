@@ -329,3 +329,33 @@ ENDPOINTS = {
 @pytest.mark.parametrize(("status", "endpoint"), ENDPOINTS.values(), ids=ENDPOINTS.keys())
 def test_where_it_answers(status: dict[str, Any], endpoint: str) -> None:
     assert serving.health(ONE, seen_workload(ONE, inference_service=service(status))) == Serving(endpoint)
+
+
+FULL = "0/2 nodes are available: 1 Insufficient nvidia.com/gpu, 1 node(s) didn't match Pod's node affinity/selector."
+UNPLACED = seen_pod(ONE, ready=False, node="", unschedulable=FULL)
+
+STARVED: dict[str, tuple[tuple[serving.SeenPod, ...], bool]] = {
+    "no pods": ((), False),
+    "a pod that runs": ((seen_pod(ONE),), False),
+    "a pod that has a node and is not ready": ((seen_pod(ONE, ready=False),), False),
+    "a pod that nobody has looked at": ((seen_pod(ONE, ready=False, node=""),), False),
+    "a pod that finds no processor": (
+        (seen_pod(ONE, ready=False, node="", unschedulable="0/1 nodes are available: 1 Insufficient cpu."),), False,
+    ),
+    "a pod that finds no accelerators": ((UNPLACED,), True),
+    "several": ((UNPLACED, UNPLACED), True),
+    "a pod that has just got a node": ((seen_pod(ONE, ready=False, unschedulable=FULL),), False),
+    "one of two has a node": ((UNPLACED, seen_pod(ONE, ready=False)), False),
+    "an update finds none, the old pod has some": ((UNPLACED, seen_pod(ONE, workload=OLD)), False),
+    "what is left of another pod does not count": (
+        (UNPLACED, seen_pod(ONE, finished=True), seen_pod(ONE, deleting=True)), True,
+    ),
+    "nothing but what is left": ((seen_pod(ONE, finished=True, node="", unschedulable=FULL),), False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("pods", "starved"), STARVED.values(), ids=STARVED.keys())
+def test_a_model_is_starved_where_no_pod_of_it_gets_accelerators(
+    pods: tuple[serving.SeenPod, ...], starved: bool
+) -> None:
+    assert seen_workload(ONE, pods=pods).starved is starved

@@ -64,8 +64,9 @@ def _settle(seen: Snapshot, now: datetime) -> Plan | Wait:
     lawful = {verdict.member: verdict for verdict in judgement.verdicts if isinstance(verdict, Lawful)}
     if wait := _worth_waiting(seen, lawful, now):
         return wait
-    candidates = _candidates(seen, lawful)
-    choice = placement.choose(seen.model.spec.placement.cluster_count, candidates, _staying(seen), seen.ref)
+    staying = _staying(seen)
+    candidates = _candidates(seen, lawful, staying)
+    choice = placement.choose(seen.model.spec.placement.cluster_count, candidates, staying, seen.ref)
     hosts = [_host(seen, chosen, lawful[chosen.member], judgement) for chosen in choice.chosen]
     leaving, surplus = _others(seen, lawful, hosts)
     able = sum(isinstance(candidate.ability, placement.Able) for candidate in candidates)
@@ -130,7 +131,7 @@ def _staying(seen: Snapshot) -> Mapping[MemberId, placement.Current]:
     """Where the model runs, for the choice: what is on its way out holds no place there."""
     rows = {member: seen.recorded_at(member) for member in seen.present()}
     return {
-        member: placement.Current(selector, serving=_serves(seen, member, selector))
+        member: placement.Current(selector, _serves(seen, member, selector), _there(seen, member).starved)
         for member, selector in seen.current().items()
         if (row := rows[member]) is None or row.state != "Leaving"
     }
@@ -142,15 +143,20 @@ def _serves(seen: Snapshot, member: MemberId, selector: Mapping[str, str]) -> bo
     row = seen.recorded_at(member)
     if row is not None and row.state == "Serving":
         return True
-    there = seen.seen.get(member.name, serving.SeenWorkload())
-    return isinstance(serving.health(serving.workload(seen.model, selector), there), serving.Serving)
+    health = serving.health(serving.workload(seen.model, selector), _there(seen, member))
+    return isinstance(health, serving.Serving)
 
 
-def _candidates(seen: Snapshot, lawful: Mapping[MemberId, Lawful]) -> tuple[placement.Candidate, ...]:
+def _there(seen: Snapshot, member: MemberId) -> serving.SeenWorkload:
+    return seen.seen.get(member.name, serving.SeenWorkload())
+
+
+def _candidates(
+    seen: Snapshot, lawful: Mapping[MemberId, Lawful], staying: Mapping[MemberId, placement.Current]
+) -> tuple[placement.Candidate, ...]:
     meta, need = seen.model.metadata, placement.need(seen.model.spec)
-    current = seen.current()
     found = {
-        member: placement.ability(need, meta.namespace, meta.name, seen.members[member.name], current.get(member))
+        member: placement.ability(need, meta.namespace, meta.name, seen.members[member.name], staying.get(member))
         for member in sorted(lawful)
     }
     return tuple(placement.Candidate(member, _in_steady_words(member, ability)) for member, ability in found.items())
@@ -180,7 +186,7 @@ def _host(seen: Snapshot, chosen: placement.Chosen, verdict: Lawful, judgement: 
         permit = seen.recorded_permit(member)
         return _Host(Standing(member, "OutOfSight", permit, selector, endpoint, OUT_OF_SIGHT, why), None)
     workload = serving.workload(seen.model, selector)
-    there = seen.seen.get(member.name, serving.SeenWorkload())
+    there = _there(seen, member)
     health = serving.health(workload, there)
     if isinstance(chosen, placement.Hold):
         if isinstance(health, serving.Progressing | serving.Missing):

@@ -1,24 +1,34 @@
-"""From nodes and pods, as a member's watches keep them, to the accelerators that can be given out. Pure."""
+"""From nodes, pods and InferenceServices, as a member's watches keep them, to the accelerators that can be given out. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
-from domicile.fleet.kinds import FINISHED, model_name_of
+from domicile.fleet.kinds import FINISHED, deleting, model_name_of
 from domicile.kube import Object, shape
+from domicile.placement.accelerators import MEMORY_LABEL, PRODUCT_LABEL, selects
 from domicile.placement.view import AcceleratorNode, ModelName
+from domicile.serving.workload import ACCELERATOR
 
-ACCELERATOR = "nvidia.com/gpu"
-_PRODUCT = "nvidia.com/gpu.product"
-_MEMORY = "nvidia.com/gpu.memory"
 _REPELS = ("NoSchedule", "NoExecute")
 _TOLERATED = (ACCELERATOR, "NoSchedule")
 """The taint that the pods of every model with accelerators tolerate, and no other: see serving.manifests."""
 
 
-def accelerators(nodes: Iterable[Object], pods: Iterable[Object]) -> tuple[AcceleratorNode, ...]:
-    """Nodes that are ready, take pods and have accelerators; `pods` are those of models that Domicile placed."""
+def accelerators(
+    nodes: Iterable[Object], pods: Iterable[Object], services: Iterable[Object]
+) -> tuple[AcceleratorNode, ...]:
+    """Nodes that are ready, take pods and have accelerators, with what models that Domicile placed have of them.
+
+    A copy that an InferenceService of ours wants and no node has yet counts where there is room for it: between its placing
+    and its pod's way to a node another decision would take the same accelerators for free.
+    """
+    pods = tuple(pods)
     granted = _granted(pods)
-    usable = (node for node in nodes if _usable(node))
-    return tuple(sorted((_node(node, granted) for node in usable), key=lambda node: node.name))
+    usable = sorted((_node(node, granted) for node in nodes if _usable(node)), key=lambda node: node.name)
+    for pending in _pending(services, pods):
+        usable = _reserved(pending, usable)
+    return tuple(usable)
 
 
 def _usable(node: Object) -> bool:
@@ -28,10 +38,10 @@ def _usable(node: Object) -> bool:
 
 def _node(node: Object, granted: Mapping[str, Mapping[ModelName, int]]) -> AcceleratorNode:
     name, labels = node["metadata"]["name"], shape.labels(node)
-    memory = shape.text(labels.get(_MEMORY))
+    memory = shape.text(labels.get(MEMORY_LABEL))
     return AcceleratorNode(
         name=name,
-        product=shape.text(labels.get(_PRODUCT)),
+        product=shape.text(labels.get(PRODUCT_LABEL)),
         memory_mib=int(memory) if memory.isascii() and memory.isdigit() else None,
         allocatable=node["accelerators"],
         granted=granted.get(name, {}),
@@ -44,9 +54,53 @@ def _granted(pods: Iterable[Object]) -> Mapping[str, Mapping[ModelName, int]]:
     for pod in pods:
         node, needs = pod["spec"]["nodeName"], _needs(pod)
         if node and needs and pod["status"]["phase"] not in FINISHED:
-            holders, model = by_node.setdefault(node, {}), model_name_of(pod) or ("", "")
+            holders, model = by_node.setdefault(node, {}), _model(pod)
             holders[model] = holders.get(model, 0) + needs
     return by_node
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """Copies of a model that no node has yet."""
+
+    model: ModelName
+    selector: Mapping[str, str]
+    each: int
+    """Accelerators of one copy."""
+    copies: int
+
+
+def _pending(services: Iterable[Object], pods: Iterable[Object]) -> Iterator[_Pending]:
+    live = [pod for pod in pods if pod["status"]["phase"] not in FINISHED and not deleting(pod)]
+    made = Counter(_model(pod) for pod in live)
+    bound = Counter(_model(pod) for pod in live if pod["spec"]["nodeName"])
+    ours = [service for service in services if model_name_of(service) and not deleting(service)]
+    for service in sorted(ours, key=_model):
+        model, predictor = _model(service), shape.mapping(shape.mapping(service.get("spec")).get("predictor"))
+        each = _asks(shape.mapping(predictor.get("model")))
+        # A pod more than the least number is one of an autoscaler, or of a rolling update.
+        copies = max(shape.number(predictor.get("minReplicas")), made[model]) - bound[model]
+        if each > 0 and copies > 0:
+            yield _Pending(model, shape.mapping(predictor.get("nodeSelector")), each, copies)
+
+
+def _reserved(pending: _Pending, nodes: Iterable[AcceleratorNode]) -> list[AcceleratorNode]:
+    """The nodes with the copies on the first that have room for them. What finds no room takes none."""
+    left, after = pending.copies, list[AcceleratorNode]()
+    for node in nodes:
+        free = node.allocatable - sum(node.granted.values())
+        fits = min(max(free, 0) // pending.each, left) if selects(pending.selector, node) else 0
+        left -= fits
+        after.append(_with(node, pending.model, fits * pending.each) if fits else node)
+    return after
+
+
+def _with(node: AcceleratorNode, model: ModelName, count: int) -> AcceleratorNode:
+    return replace(node, granted={**node.granted, model: node.granted.get(model, 0) + count})
+
+
+def _model(manifest: Object) -> ModelName:
+    return model_name_of(manifest) or ("", "")
 
 
 def _needs(pod: Object) -> int:

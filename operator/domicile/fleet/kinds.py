@@ -17,7 +17,7 @@ from domicile.kube import (
     shape,
 )
 from domicile.residency import ModelRef
-from domicile.serving.workload import MODEL_LABEL, MODEL_UID, WORKLOAD
+from domicile.serving.workload import ACCELERATOR, MODEL_LABEL, MODEL_UID, WORKLOAD
 
 FIELD_MANAGER: Final = "domicile"
 
@@ -56,7 +56,6 @@ _KEPT_OF_METADATA = (
     "ownerReferences",
 )
 _KEPT_OF_CONTAINER = ("name", "resources", "restartPolicy")
-_ACCELERATOR = "nvidia.com/gpu"
 _RELABELLED = "relabelledByOthers"
 FINISHED: Final = ("Succeeded", "Failed")
 """Phases of a pod that has ended. Its object may stay for long."""
@@ -90,6 +89,11 @@ def _relabelled(manifest: Object) -> bool:
     return manifest.get(_RELABELLED) is True
 
 
+def deleting(manifest: Object) -> bool:
+    """Whether the object is on its way out."""
+    return "deletionTimestamp" in shape.metadata(manifest)
+
+
 def namespace_kept(manifest: Object) -> Object:
     """Name, labels, and whether it is going."""
     return {"metadata": _metadata(manifest)}
@@ -113,7 +117,7 @@ def node_kept(manifest: Object) -> Object:
                 for taint in shape.mappings(spec.get("taints"))
             }
         ),
-        "accelerators": _count(shape.mapping(status.get("allocatable")).get(_ACCELERATOR)),
+        "accelerators": _count(shape.mapping(status.get("allocatable")).get(ACCELERATOR)),
     }
 
 

@@ -126,7 +126,11 @@ class Member:
             member=self.id,
             connection=self.connection.sight,
             serving=self.connection.serving,
-            accelerators=inventory.accelerators(self._watches.all_of(NODES), self._watches.all_of(PODS)),
+            accelerators=inventory.accelerators(
+                self._watches.all_of(NODES),
+                self._watches.all_of(PODS),
+                self._watches.all_of(kinds.INFERENCE_SERVICES),
+            ),
             foreign_namespaces=frozenset(
                 sight.name_of(namespace) for namespace in self._watches.all_of(NAMESPACES) if not is_managed(namespace)
             ),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from domicile.fleet.kinds import COMPANIONS, FINISHED, INFERENCE_SERVICES, KIND, OTHERS, PODS
+from domicile.fleet.kinds import COMPANIONS, FINISHED, INFERENCE_SERVICES, KIND, OTHERS, PODS, deleting
 from domicile.kube import DEPLOYMENTS, Object, Resource, shape
 from domicile.serving.seen import SeenDeployment, SeenObject, SeenPod, SeenWorkload
 from domicile.serving.workload import WORKLOAD
@@ -41,7 +41,7 @@ def pod_seen(manifest: Object) -> SeenPod:
         waiting=_waiting(status),
         unschedulable=shape.text(scheduled.get("message")) if unschedulable else "",
         workload=shape.text(shape.mapping(metadata.get("annotations")).get(WORKLOAD)),
-        deleting="deletionTimestamp" in metadata,
+        deleting=deleting(manifest),
         finished=status.get("phase") in FINISHED,
         restarts=sum(shape.number(container.get("restartCount")) for container in _containers(status)),
     )

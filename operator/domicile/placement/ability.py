@@ -1,10 +1,11 @@
 """Whether a cluster can run a model, and on which nodes: a chain of small checks over what the hub sees of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from domicile.placement import accelerators
 from domicile.placement.accelerators import Selector
+from domicile.placement.current import Current
 from domicile.placement.need import Need
 from domicile.placement.view import ClusterView, OutOfSight, ServingMissing
 
@@ -14,6 +15,8 @@ class Able:
     """The cluster can run the model, on the nodes that the selector names (all nodes where it is empty)."""
 
     node_selector: Selector = ()
+    waits: bool = False
+    """The model is there already and waits, with no pod on any node, for accelerators that other models have."""
 
 
 @dataclass(frozen=True)
@@ -42,21 +45,21 @@ class _Case:
     view: ClusterView
 
 
-def ability(
-    need: Need, namespace: str, name: str, view: ClusterView, current_selector: Mapping[str, str] | None = None
-) -> Ability:
+def ability(need: Need, namespace: str, name: str, view: ClusterView, current: Current | None = None) -> Ability:
     """Whether the model `namespace/name` can run on the cluster.
 
-    `current_selector` is the node selector with which the model runs there now, None where it does not run there. It is
-    kept as long as its nodes suit the model. What the model's own pods have taken never counts against it.
+    `current` is how it stands there, None where it was not given to the cluster. The node selector in use is kept as long
+    as its nodes suit the model. What the model's own pods have taken never counts against it.
     """
     case = _Case(namespace, name, view)
     for check in _CHECKS:
         finding = check(case)
         if finding is not None:
             return finding
-    found = accelerators.resolve(need, view.accelerators, (namespace, name), current_selector)
-    return Unable(found.reason, found.message) if isinstance(found, accelerators.Lacking) else Able(found)
+    found = accelerators.resolve(need, view.accelerators, (namespace, name), current)
+    if isinstance(found, accelerators.Lacking):
+        return Unable(found.reason, found.message)
+    return Able(found.selector, found.waits)
 
 
 def _in_sight(case: _Case) -> NotSeen | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from domicile.placement.current import Current
 from domicile.placement.need import Need, gibibytes
 from domicile.placement.view import AcceleratorNode, ModelName
 
@@ -17,6 +18,15 @@ Nodes = tuple[AcceleratorNode, ...]
 
 _MIB = 1024 * 1024
 _UNNAMED = f"unknown product (no label {PRODUCT_LABEL})"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Nodes that suit the model."""
+
+    selector: Selector
+    waits: bool = False
+    """The model is on them already, but has none of their accelerators, and others have too many for it to get any."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +45,46 @@ class _Pool:
     nodes: Nodes
 
 
-def resolve(need: Need, nodes: Nodes, model: ModelName, current: Mapping[str, str] | None) -> Selector | Lacking:
-    """The selector of nodes that suit the model, or what is lacking.
+def resolve(need: Need, nodes: Nodes, model: ModelName, current: Current | None) -> Found | Lacking:
+    """Nodes that suit the model, or what is lacking.
 
     Of the products that suit, that with the least memory is taken, then the first by name: big accelerators are left for
     those who need them. A selector in use is kept while it suits, however full its nodes are: they are full of this
-    model, among others, and moving it would only restart it.
+    model, among others, and moving it would only restart it. Unless it has nothing there: then it may go where room is.
     """
     if need.accelerators == 0:
-        return ()
-    if current is not None and _still_suits(need, nodes, current):
-        return _pairs(current)
+        return Found(())
+    kept = _kept(need, nodes, current)
+    if kept is not None and (not kept.starved or _has_room(need, _selected(nodes, kept.node_selector), model)):
+        return Found(_pairs(kept.node_selector))
     pools = _pools(need, nodes)
     for pool in pools:
-        if _copies(need, pool.nodes, free_for=model) >= need.replicas:
-            return pool.selector
-    return _lacking(need, nodes, pools)
+        if _has_room(need, pool.nodes, model):
+            return Found(pool.selector)
+    return _lacking(need, nodes, pools) if kept is None else Found(_pairs(kept.node_selector), waits=True)
+
+
+def _kept(need: Need, nodes: Nodes, current: Current | None) -> Current | None:
+    """How the model stands there, where the nodes it was given still suit it."""
+    if current is None or PRODUCT_LABEL not in current.node_selector:
+        return None
+    selected = _selected(nodes, current.node_selector)
+    fit = all(_has_product(need, node) and _has_memory(need, node) for node in selected)
+    return current if fit and _copies(need, selected) >= need.replicas else None
+
+
+def _has_room(need: Need, nodes: Nodes, model: ModelName) -> bool:
+    return _copies(need, nodes, free_for=model) >= need.replicas
+
+
+def selects(selector: Mapping[str, str], node: AcceleratorNode) -> bool:
+    """Whether a pod with that node selector may be on the node."""
+    labels = {PRODUCT_LABEL: node.product, MEMORY_LABEL: str(node.memory_mib)}
+    return all(labels.get(key) == value for key, value in selector.items())
+
+
+def _selected(nodes: Nodes, selector: Mapping[str, str]) -> Nodes:
+    return tuple(node for node in nodes if selects(selector, node))
 
 
 def _pools(need: Need, nodes: Nodes) -> tuple[_Pool, ...]:
@@ -60,21 +94,6 @@ def _pools(need: Need, nodes: Nodes) -> tuple[_Pool, ...]:
             by_selector.setdefault(_selector(need, nodes, node), []).append(node)
     pools = (_Pool(selector, tuple(members)) for selector, members in by_selector.items())
     return tuple(sorted(pools, key=lambda pool: (min(n.memory_mib or 0 for n in pool.nodes), pool.nodes[0].product)))
-
-
-def _still_suits(need: Need, nodes: Nodes, current: Mapping[str, str]) -> bool:
-    if PRODUCT_LABEL not in current:
-        return False
-    selected = tuple(node for node in nodes if _selects(current, node))
-    return (
-        all(_has_product(need, node) and _has_memory(need, node) for node in selected)
-        and _copies(need, selected) >= need.replicas
-    )
-
-
-def _selects(selector: Mapping[str, str], node: AcceleratorNode) -> bool:
-    labels = {PRODUCT_LABEL: node.product, MEMORY_LABEL: str(node.memory_mib)}
-    return all(labels.get(key) == value for key, value in selector.items())
 
 
 def _selector(need: Need, nodes: Nodes, node: AcceleratorNode) -> Selector:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from domicile.placement.ability import Ability, Able, NotSeen
+from domicile.placement.ability import Ability, Able, NotSeen, Unable
 from domicile.placement.accelerators import Selector
 from domicile.placement.current import Current
 from domicile.residency.identity import MemberId, ModelRef
@@ -83,7 +83,9 @@ class _Claim(IntEnum):
     NEW = 3
     SERVES_YET = 4
     """The model is there and serves, though the cluster could not take it now."""
-    UNABLE = 5
+    WAITS = 5
+    """The model is there and has no accelerators. It goes where some are free, and comes back when it has some here."""
+    UNABLE = 6
     """The model is there, and the cluster cannot run it: better than nothing."""
 
 
@@ -91,14 +93,14 @@ def choose(want: int, candidates: Iterable[Candidate], current: Mapping[MemberId
     """Choose at most `want` of the candidates.
 
     `current` are the clusters that the model was given to; those that are no candidates are not lawful any more and do
-    not count. Of them those go first where the model serves, so that what becomes able again, or has one copy too many,
-    does not take it from where it serves. Further clusters go by rendezvous hashing of model and cluster: models spread
-    evenly, and a cluster that comes or goes changes the choice of no model that it does not concern.
+    not count. Those where it serves come first: neither a cluster that is able again nor one copy too many takes it from
+    there. Further clusters go by rendezvous hashing of model and cluster: models spread evenly, and a cluster that comes
+    or goes changes the choice of no model that it does not concern.
     """
     ranked = sorted(candidates, key=lambda candidate: _rank(candidate.member, model))
     claims = ((_claim(c, current.get(c.member)), c) for c in _one_for_each_cluster(ranked, current))
-    able = sorted(((claim, c) for claim, c in claims if claim is not None), key=lambda pair: pair[0])
-    taken = sorted((candidate for _, candidate in able[:want]), key=lambda candidate: candidate.member)
+    entitled = sorted(((claim, c) for claim, c in claims if claim is not None), key=lambda pair: pair[0])
+    taken = sorted((candidate for _, candidate in entitled[:want]), key=lambda candidate: candidate.member)
     chosen = tuple(_chosen(candidate, current) for candidate in taken)
     names = {candidate.member for candidate in taken}
     left = sorted((c for c in ranked if c.member not in names), key=lambda candidate: candidate.member)
@@ -109,13 +111,14 @@ def _claim(candidate: Candidate, here: Current | None) -> _Claim | None:
     """None: it gets nothing."""
     if here is None:
         return _Claim.NEW if isinstance(candidate.ability, Able) else None
-    match candidate.ability:
-        case Able():
-            return _Claim.SERVES if here.serving else _Claim.RUNS
-        case NotSeen():
-            return _Claim.OUT_OF_SIGHT
-        case _:  # Unable
-            return _Claim.SERVES_YET if here.serving else _Claim.UNABLE
+    found = candidate.ability
+    if isinstance(found, NotSeen):
+        return _Claim.OUT_OF_SIGHT
+    if isinstance(found, Unable):
+        return _Claim.SERVES_YET if here.serving else _Claim.UNABLE
+    if found.waits:
+        return _Claim.WAITS
+    return _Claim.SERVES if here.serving else _Claim.RUNS
 
 
 def _rank(member: MemberId, model: ModelRef) -> tuple[bytes, MemberId]:

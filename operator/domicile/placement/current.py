@@ -12,3 +12,5 @@ class Current:
     """The one in use there."""
     serving: bool = False
     """Whether it serves there, or did when it was last reported."""
+    starved: bool = False
+    """Whether no pod of it has a node there, for want of accelerators."""

@@ -55,7 +55,7 @@ class AcceleratorNode:
     allocatable: int
     """Accelerators that the node can give out."""
     granted: Mapping[ModelName, int] = field(default_factory=dict[ModelName, int])
-    """Of those, what pods of models placed by Domicile have, by model."""
+    """Of those, what models placed by Domicile have, or are about to have, by model."""
 
     def free_for(self, model: ModelName) -> int:
         """What no other model has. What its own pods have is the model's to keep."""

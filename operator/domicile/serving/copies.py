@@ -12,7 +12,7 @@ def complete(desired: Workload, seen: SeenWorkload) -> bool:
     Deployments and pods are watched apart, and either may lag: both have to say so.
     """
     deployments = current(desired, seen)
-    live = [pod for pod in seen.pods if not (pod.finished or pod.deleting)]
+    live = [pod for pod in seen.pods if pod.live]
     return (
         bool(deployments)
         and all(pod.workload == desired.digest for pod in live)

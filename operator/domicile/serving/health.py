@@ -97,7 +97,7 @@ def _faults(
     does not matter that a further one cannot be."""
     for pod in seen.pods:
         # An evicted pod stays as an object, and another has taken its place.
-        if pod.workload == desired.digest and not (pod.deleting or pod.finished):
+        if pod.workload == desired.digest and pod.live:
             yield from pods.faults(pod, spare=complete)
     yield from _spec_fault(status)
     yield from _condition_fault(status, spare=complete)

@@ -17,6 +17,7 @@ from domicile.residency.canonical import digest_of
 from domicile.residency.identity import ModelRef
 from domicile.serving import kserve_models
 from domicile.serving.workload import (
+    ACCELERATOR,
     MANAGED_BY,
     MANAGED_NAMESPACE,
     MODEL_LABEL,
@@ -26,7 +27,6 @@ from domicile.serving.workload import (
     Workload,
 )
 
-ACCELERATOR = "nvidia.com/gpu"
 CONTAINER = "kserve-container"
 """The name by which KServe knows the server's container."""
 

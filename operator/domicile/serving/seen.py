@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from domicile.serving.workload import ACCELERATOR
+
+_NO_ACCELERATOR = f"Insufficient {ACCELERATOR}"
+"""What the scheduler says of nodes whose accelerators are all taken."""
+
 
 @dataclass(frozen=True)
 class SeenObject:
@@ -39,6 +44,11 @@ class SeenPod:
     """It has ended and will not run again, such as an evicted one. The object stays."""
     restarts: int = 0
     """How often its containers were started again, in all: tells one that crashes from one that starts."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it counts: it has not ended, and is not on its way out."""
+        return not (self.finished or self.deleting)
 
 
 @dataclass(frozen=True)
@@ -78,3 +88,9 @@ class SeenWorkload:
     def absent(self) -> bool:
         """Whether nothing of the model was seen."""
         return not (self.inference_service or self.companions or self.deployments or self.pods or self.others)
+
+    @property
+    def starved(self) -> bool:
+        """Whether there are pods, none of them has a node, and all of them wait for accelerators."""
+        live = [pod for pod in self.pods if pod.live]
+        return bool(live) and all(not pod.node and _NO_ACCELERATOR in pod.unschedulable for pod in live)

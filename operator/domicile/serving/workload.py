@@ -8,6 +8,8 @@ from domicile.residency.identity import ModelRef
 
 Manifest = Mapping[str, Any]
 
+ACCELERATOR = "nvidia.com/gpu"
+"""The resource that a model's accelerators are."""
 MANAGED_BY = ("app.kubernetes.io/managed-by", "domicile")
 """Label on everything that Domicile makes on a member."""
 MODEL_LABEL = "domicile.dev/model"
