@@ -11,6 +11,7 @@ import pytest
 import builders as a
 from controller.fakes import FakeFleet, Later
 from domicile import kube, placement
+from domicile.api import ModelRemnant
 from domicile.controller.carry_out import Done
 from domicile.controller.memory import Memory
 from domicile.controller.models import Models
@@ -84,13 +85,28 @@ def test_a_model_that_is_not_there_is_left_alone() -> None:
     assert loop.carry_out.plans == []
 
 
-def test_a_model_that_cannot_be_read_is_left_alone_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_model_of_which_nothing_can_be_read_is_left_alone_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     loop = Loop()
-    loop.put(NAME[1], version=2, spec={"invented": True})
+    loop.put(NAME[1], version=2, status={"placements": [{}]})
     with caplog.at_level(logging.WARNING):
         assert loop.reconcile() == []
     assert "cannot be read" in caplog.text
     assert loop.carry_out.plans == []
+
+
+def test_a_model_that_can_be_read_in_part_is_decided_on_and_remembered_as_it_was() -> None:
+    loop = Loop(FAILED)
+    loop.reconcile()
+    loop.put(NAME[1], version=2, spec={"dataClasses": ["customer.pii"]})
+    assert loop.reconcile() == [1.0, 2.0]
+    assert isinstance(loop.carry_out.seen[1].model, ModelRemnant)
+    assert loop.carry_out.memories[0] is loop.carry_out.memories[1]
+
+
+def test_a_bug_with_a_model_that_can_be_read_in_part_is_tried_ever_more_rarely() -> None:
+    loop = Loop(RuntimeError("a bug"))
+    loop.put(NAME[1], version=2, spec={})
+    assert loop.reconcile(times=3) == [1.0, 2.0, 4.0]
 
 
 def test_a_wait_is_looked_at_again_at_its_end_and_nothing_is_carried_out() -> None:

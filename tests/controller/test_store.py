@@ -132,6 +132,17 @@ def test_a_model_or_a_cluster_that_cannot_be_read_is_no_rule() -> None:
     assert store.unreadable_rules() == ()
 
 
+def test_what_can_be_read_of_a_model_is_kept() -> None:
+    store = Store()
+    bare = {"metadata": {"name": "bare", "uid": "bare", "resourceVersion": "1"}}
+    for shelf in store.shelves():
+        shelf.put(bare)
+    (model,) = store.models.unreadable()
+    assert model.remnant is not None
+    assert (model.remnant.metadata.uid, model.remnant.why, model.why) == ("bare", *["spec: Field required"] * 2)
+    assert [entry.remnant for shelf in store.shelves()[1:] for entry in shelf.unreadable()] == [None] * 3
+
+
 def test_each_kind_has_a_shelf() -> None:
     kinds = [shelf.kind.info.kind for shelf in Store().shelves()]
     assert sorted(kinds) == ["ClusterAttestation", "RegionalCluster", "ResidencyPolicy", "SovereignModel"]

@@ -64,6 +64,12 @@ class Shell:
         """Another process, which knows what the hub and the members tell it."""
         return Shell(self.api, self.fleet)
 
+    def edit(self, **spec: Any) -> None:
+        """By hand, past the schema."""
+        live = self.live
+        self.api.storage.put(MODELS, {**live, "spec": {**live["spec"], **spec}})
+        self.look()
+
     def delete(self) -> None:
         live = self.live
         meta = {**live["metadata"], "deletionTimestamp": "2026-11-23T09:00:00Z"}
@@ -172,6 +178,21 @@ def test_a_deleted_model_goes_when_its_absence_was_seen() -> None:
     assert shell.store.models.get(NAME) is None
     before = len(shell.api.requests)
     assert len(shell.reconcile(times=2).api.requests) == before
+
+
+def test_a_model_that_was_made_unreadable_is_still_judged_told_about_and_let_go() -> None:
+    shell = placed_shell()
+    shell.edit(resources={"requests": {"cpu": "0"}})
+    shell.reconcile(times=2)
+    ready = shell.live["status"]["conditions"][0]
+    assert (ready["status"], ready["reason"]) == ("False", "SpecUnreadable")
+    assert ready["message"].startswith("spec.resources.requests.cpu: '0' must be more than zero")
+    assert (shell.hub_writes, shell.fleet.calls, shell.events[-1]) == (1, [], "SpecUnreadable")
+    shell.govern("DE")
+    shell.reconcile(times=2)
+    assert shell.fleet.there == {}
+    shell.delete()
+    assert shell.reconcile().gone
 
 
 def test_a_refusal_is_told_and_tried_again_and_its_end_is_told_too() -> None:

@@ -231,6 +231,63 @@ def test_a_second_unlawful_name_of_the_cluster_takes_nothing_from_the_first(unre
     assert not [done for done in after.done if done.startswith("withdraw")]
 
 
+def test_a_spec_that_cannot_be_read_stops_placing_leaves_alone_what_runs_and_says_what_is_wrong() -> None:
+    before = w.forgotten(w.running())
+    held = w.settled(w.damaged(before, "customer.pii"))
+    assert held.done == ("status",)
+    assert held.there == before.there
+    assert held.states == {"sg": "Serving"}
+    assert held.condition() == ("False", "SpecUnreadable")
+    assert held.message().startswith("spec.resources.requests.cpu: '0' must be more than zero: correct it. ")
+    assert held.condition("Available") == ("True", "Serving")
+    assert held.status.conditions[0].observed_generation == 2
+    again = w.settled(w.with_model(held))
+    assert again.condition() == ("True", "Serving")
+    assert w.settled(w.damaged(w.world(), "customer.pii")).done == ("status",)
+
+
+DAMAGED = {
+    "unlawful by classes that can be read": ("customer.pii", {"policies": PH_ONLY}, {}),
+    "of a class that no policy covers": ("health", {}, {}),
+    "of a class that a policy may cover": ("health", {"unreadable": ("ResidencyPolicy/next",)}, {a.uid("sg")}),
+    "in a namespace that is not known": ("customer.pii", {"policies": PH_ONLY, "labels": None}, {a.uid("sg")}),
+    "of classes that nobody knows": (None, {"policies": PH_ONLY}, {a.uid("sg")}),
+}
+
+
+@pytest.mark.parametrize(("data_class", "world", "left"), DAMAGED.values(), ids=DAMAGED.keys())
+def test_of_a_spec_that_cannot_be_read_what_is_unlawful_is_withdrawn(data_class, world, left) -> None:
+    classes = (data_class,) if data_class else ()
+    state = w.settled(w.damaged(replace(w.running("sg"), **world), *classes))
+    assert set(state.there) == set(left)
+    assert set(state.states) == {"sg"} if left else state.states == {}
+    assert state.condition() == ("False", "SpecUnreadable")
+    assert state.condition("PolicyCompliant") == ("Unknown", "SpecUnreadable")
+
+
+def test_while_it_is_withdrawn_it_is_said_to_be_unlawful() -> None:
+    state = w.step(w.damaged(replace(w.running("sg"), policies=PH_ONLY), "customer.pii"))
+    assert state.done[-1] == "withdraw sg"
+    assert state.condition() == ("False", "UnlawfulPlacement")
+    assert state.condition("Placed") == ("False", "SpecUnreadable")
+
+
+@pytest.mark.parametrize("data_classes", [(), ("customer.pii",)])
+def test_a_model_of_which_the_spec_cannot_be_read_can_be_deleted(data_classes) -> None:
+    before = w.forgotten(w.running())
+    assert w.settled(w.deleted(w.damaged(before, *data_classes))).done == ("status", "withdraw sg", "release")
+    hidden = w.settled(w.hidden(w.deleted(w.damaged(before, *data_classes)), "sg"))
+    assert hidden.condition() == ("False", "WaitingForCluster")
+    assert w.settled(w.in_sight(hidden, "sg")).model is None
+
+
+def test_nothing_is_decided_on_a_spec_that_cannot_be_read() -> None:
+    with pytest.raises(
+        TypeError, match=r"retail-banking/fraud-scorer cannot be read: spec\.resources\.requests\.cpu: "
+    ):
+        _ = w.snapshot(w.damaged(w.world())).whole
+
+
 def test_two_clusters_then_one_then_two_again() -> None:
     both = w.settled(w.world(model=w.model(placement={"clusterCount": 2}), policies=SG_OR_PH))
     both = w.settled(w.serving_on(both, "sg", "ph"))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import builders as a
 from decision import world as w
 from domicile import decision, placement, residency
-from domicile.api import SovereignModelStatus
+from domicile.api import ModelRemnant, SovereignModel, SovereignModelStatus
 from domicile.decision import AddFinalizer, Place, Plan, Refusal, ReleaseFinalizer, Snapshot, Withdraw
 from domicile.residency import MemberId
 
@@ -99,6 +99,8 @@ def worlds(draw: st.DrawFn) -> w.World:
         state = w.on(
             state, name, selector=selector, **draw(st.sampled_from([{}, {"serves": True}, {"deleting": True}, STARVED]))
         )
+    if not draw(st.integers(0, 5)):
+        state = w.damaged(state, *draw(st.sampled_from([(), ("customer.pii",)])))
     return w.deleted(state) if not draw(st.integers(0, 5)) else state
 
 
@@ -115,7 +117,7 @@ def lawful_now(state: w.World) -> set[MemberId]:
         return set()
     members = tuple(view.member for view in state.views.values())
     question = residency.Question(
-        state.model.spec.data_classes, state.labels, state.policies, state.attestations, members, state.now
+        w.snapshot(state).data_classes, state.labels, state.policies, state.attestations, members, state.now
     )
     return {v.member for v in residency.judge(question).verdicts if isinstance(v, residency.Lawful)}
 
@@ -133,7 +135,7 @@ def test_only_what_is_lawful_now_and_in_sight_is_placed(state: w.World) -> None:
             assert w.snapshot(state).in_sight(act.permit.member)
             assert act.permit.until > state.now
             assert not state.unreadable
-            assert state.model is not None
+            assert isinstance(state.model, SovereignModel)
             assert state.model.metadata.deletion_timestamp is None
 
 
@@ -155,7 +157,8 @@ def test_a_lawful_copy_is_withdrawn_only_when_all_chosen_ones_serve(state: w.Wor
 def test_what_is_unlawful_and_in_sight_is_withdrawn_at_once(state: w.World) -> None:
     seen = w.snapshot(state)
     plan = decision.decide(seen, state.now)
-    if seen.unknown or seen.model.metadata.deletion_timestamp is not None:
+    damaged = isinstance(seen.model, ModelRemnant)
+    if seen.unknown or (damaged and not seen.data_classes) or seen.model.metadata.deletion_timestamp is not None:
         return
     unlawful = {member for member in present(seen) if seen.in_sight(member)} - lawful_now(state)
     kept = {r.cluster_uid for r in plan.status.placements if r.state != "Leaving"} if isinstance(plan, Plan) else set()

@@ -11,7 +11,14 @@ from typing import Any
 
 import builders as a
 from domicile import decision, placement, serving
-from domicile.api import ClusterAttestation, Placement, ResidencyPolicy, SovereignModel, SovereignModelStatus
+from domicile.api import (
+    ClusterAttestation,
+    ModelRemnant,
+    Placement,
+    ResidencyPolicy,
+    SovereignModel,
+    SovereignModelStatus,
+)
 from domicile.api.sovereignmodel import FINALIZER
 from domicile.decision import AddFinalizer, Place, Plan, Refusal, ReleaseFinalizer, Snapshot, Wait, Withdraw
 from domicile.residency import MemberId
@@ -46,7 +53,7 @@ class Copy:
 class World:
     """Everything that a decision sees, and what its writes change."""
 
-    model: SovereignModel | None
+    model: SovereignModel | ModelRemnant | None
     views: Mapping[str, placement.ClusterView]
     """Registered members, by name."""
     policies: tuple[ResidencyPolicy, ...] = (a.policy(),)
@@ -176,7 +183,17 @@ def with_model(state: World, **changed: Any) -> World:
     assert before is not None
     spec = a.model(**changed).spec
     meta = before.metadata.model_copy(update={"generation": before.metadata.generation + 1})
-    return replace(state, model=before.model_copy(update={"spec": spec, "metadata": meta}))
+    return replace(state, model=SovereignModel(metadata=meta, spec=spec, status=before.status))
+
+
+def damaged(state: World, *data_classes: str) -> World:
+    """The spec cannot be read any more, but for these data classes."""
+    before = state.model
+    assert before is not None
+    why = "spec.resources.requests.cpu: '0' must be more than zero"
+    meta = before.metadata.model_copy(update={"generation": before.metadata.generation + 1})
+    left = ModelRemnant(metadata=meta, why=why, data_classes=data_classes, status=before.status)
+    return replace(state, model=left)
 
 
 def deleted(state: World) -> World:
@@ -229,7 +246,7 @@ def serving_on(state: World, *names: str) -> World:
 
 def on(state: World, name: str, **changed: Any) -> World:
     """Something of the model is on the member, whatever the record says."""
-    assert state.model is not None
+    assert isinstance(state.model, SovereignModel)
     selector = changed.pop("selector", {})
     copy = Copy(serving.workload(state.model, selector), **changed)
     return replace(state, there={**state.there, a.uid(name): copy})

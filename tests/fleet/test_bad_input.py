@@ -1,17 +1,21 @@
 """Bad input: one clear message where the user looks, nothing crashes, and other models go on."""
 
+import copy
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from domicile.localfleet.errors import RequestRefused
 from fleet import audit, strangers
 from fleet.people import People, people
 from fleet.world import (
     ATTESTATIONS,
     CLUSTERS,
+    MODELS,
     NAMESPACE,
     Object,
     OperatorProcess,
@@ -211,6 +215,52 @@ def test_what_cannot_be_changed(world: World, hub_namespace: str, who: People, o
     assert "clusterUID cannot be changed: a rebuilt cluster is another cluster, join it anew" in said["clusterUID"]
     assert "clusterRef cannot be changed: attest another cluster with another object" in said["clusterRef"]
     assert "a data class can be added and not dropped: what the model has seen does not change" in said["dataClasses"]
+
+
+MODELS_CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/sovereignmodels.domicile.dev"
+
+
+@contextmanager
+def without_rules_for_requests(world: World) -> Iterator[None]:
+    """As an older schema, or one that somebody changed."""
+    versions = world.hub.get(MODELS_CRD)["spec"]["versions"]
+    changed = copy.deepcopy(versions)
+    spec = changed[0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    for request in spec["resources"]["properties"]["requests"]["properties"].values():
+        del request["x-kubernetes-validations"]
+    world.hub.merge(MODELS_CRD, {"spec": {"versions": changed}})
+    try:
+        yield
+    finally:
+        world.hub.merge(MODELS_CRD, {"spec": {"versions": versions}})
+
+
+def test_a_running_model_that_was_made_unreadable_says_so_and_can_be_deleted(
+    world: World, hub_namespace: str, operator: OperatorProcess
+) -> None:
+    world.hub.apply(policy(hub_namespace, hub_namespace, "SG"))
+    world.model(hub_namespace)
+    world.ready(hub_namespace, on="sg")
+    nothing = {"spec": {"resources": {"requests": {"cpu": "0"}}}}
+    path = f"{MODELS.format(namespace=hub_namespace)}/scorer"
+    with without_rules_for_requests(world):
+        eventually(lambda: _accepted(world, path, nothing), within=30, what="cpu 0 accepted")
+    said = world.reports(hub_namespace, "Ready", "SpecUnreadable")
+    assert said["message"].startswith("spec.resources.requests.cpu: '0' must be more than zero: correct it.")
+    assert world.left("sg", hub_namespace) != []
+    world.delete(hub_namespace)
+    world.gone(hub_namespace)
+    assert world.left("sg", hub_namespace) == []
+
+
+def _accepted(world: World, path: str, change: Object) -> bool:
+    try:
+        world.hub.merge(path, change)
+    except RequestRefused as refused:
+        if refused.status == 422:
+            return False
+        raise
+    return True
 
 
 # Members that cannot be used.

@@ -3,6 +3,7 @@
 from domicile.api.base import GROUP, VERSION, Condition, Kind, ObjectMeta
 from domicile.api.clusterattestation import ClusterAttestation, Facts
 from domicile.api.regionalcluster import Accelerator, RegionalCluster, RegionalClusterStatus
+from domicile.api.remnant import ModelRemnant, remnant
 from domicile.api.residencypolicy import Allow, ResidencyPolicy
 from domicile.api.sovereignmodel import (
     ClusterCounts,
@@ -27,6 +28,7 @@ __all__ = [
     "Exclusion",
     "Facts",
     "Kind",
+    "ModelRemnant",
     "ObjectMeta",
     "Placement",
     "RegionalCluster",
@@ -35,4 +37,5 @@ __all__ = [
     "SovereignModel",
     "SovereignModelSpec",
     "SovereignModelStatus",
+    "remnant",
 ]

@@ -13,6 +13,7 @@ from domicile.api import (
     GROUP,
     VERSION,
     Kind,
+    ModelRemnant,
     RegionalCluster,
     RegionalClusterStatus,
     SovereignModel,
@@ -44,12 +45,12 @@ class Hub:
         self._client, self._store = client, store
         self._namespace, self._instance, self._clock = namespace, instance, clock
 
-    async def add_finalizer(self, model: SovereignModel) -> None:
+    async def add_finalizer(self, model: SovereignModel | ModelRemnant) -> None:
         """Add ours. Raises kube.Conflict if the model has changed since it was read."""
         finalizers = [*model.metadata.finalizers, FINALIZER]
         await self._write_finalizers(model, finalizers)
 
-    async def release_finalizer(self, model: SovereignModel) -> None:
+    async def release_finalizer(self, model: SovereignModel | ModelRemnant) -> None:
         """Take ours away. A model that is gone already is fine."""
         finalizers = [name for name in model.metadata.finalizers if name != FINALIZER]
         try:
@@ -59,7 +60,7 @@ class Hub:
             gone = {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid}
             self._store.models.remove({"metadata": gone})
 
-    async def write_status(self, model: SovereignModel, status: SovereignModelStatus) -> None:
+    async def write_status(self, model: SovereignModel | ModelRemnant, status: SovereignModelStatus) -> None:
         """Replace the status. Raises kube.Conflict if the model has changed since it was read."""
         await self._write_status(model, status.wire())
 
@@ -102,7 +103,7 @@ class Hub:
         except kube.KubeError as error:
             log.warning("event %s/%s was not counted: %s", namespace, name, error)
 
-    async def _write_finalizers(self, model: SovereignModel, finalizers: list[str]) -> None:
+    async def _write_finalizers(self, model: SovereignModel | ModelRemnant, finalizers: list[str]) -> None:
         meta = model.metadata
         # The resourceVersion makes the API server compare it: Conflict if the model has changed.
         change = {"metadata": {"resourceVersion": meta.resource_version, "finalizers": finalizers}}
@@ -125,7 +126,7 @@ class Hub:
 
     def _remember(self, about: Kind, answer: kube.Object) -> None:
         """Read our own writes: the watch may tell of them later, or never."""
-        shelf = next(shelf for shelf in self._store.shelves() if shelf.kind is type(about))
+        shelf = next(shelf for shelf in self._store.shelves() if shelf.kind.info is about.info)
         meta = kube.shape.metadata(answer)
         if "deletionTimestamp" in meta and not meta.get("finalizers"):
             shelf.remove(answer)  # With its last finalizer it went, and the answer is the last that is heard of it.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from domicile import decision, kube
-from domicile.api import SovereignModel
+from domicile.api import ModelRemnant, SovereignModel
 from domicile.controller.carry_out import CarryOut
 from domicile.controller.members import Members
 from domicile.controller.memory import Memories, Memory
@@ -82,14 +82,16 @@ class Models:
                 return
         self._look_again(name, _POLL)
 
-    def _model(self, name: Name) -> SovereignModel | None:
+    def _model(self, name: Name) -> SovereignModel | ModelRemnant | None:
         entry = self._store.models.get(name)
         if entry is None:
             self._memories.forget(self._uids.pop(name, ""))
             return None
         if isinstance(entry, Unreadable):
-            log.warning("SovereignModel %s/%s cannot be read: %s", *name, entry.why)
-            return None
+            if entry.remnant is None:
+                log.warning("SovereignModel %s/%s cannot be read: %s", *name, entry.why)
+                return None
+            entry = entry.remnant
         earlier = self._uids.get(name)
         if earlier is not None and earlier != entry.metadata.uid:
             self._memories.forget(earlier)
@@ -104,7 +106,7 @@ class Models:
         memory.failures = min(memory.failures + 1, 10)
 
     def _retry(self, name: Name, why: str) -> None:
-        entry = self._store.models.get(name)
-        memory = Memory() if entry is None or isinstance(entry, Unreadable) else self._memories.of(entry.metadata.uid)
+        uid = self._uids.get(name)
+        memory = Memory() if uid is None else self._memories.of(uid)
         log.info("%s/%s is tried again: %s", *name, why)
         self._backed_off(name, memory)

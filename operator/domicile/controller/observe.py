@@ -1,6 +1,6 @@
 """Observe: from the hub's store and the fleet's watches to one immutable Snapshot."""
 
-from domicile.api import SovereignModel
+from domicile.api import ModelRemnant, SovereignModel
 from domicile.controller.members import Members
 from domicile.controller.memory import Memories
 from domicile.controller.store import Store
@@ -9,7 +9,7 @@ from domicile.placement.view import OutOfSight
 from domicile.residency import ModelRef
 
 
-def observe(model: SovereignModel, store: Store, members: Members, memories: Memories) -> Snapshot:
+def observe(model: SovereignModel | ModelRemnant, store: Store, members: Members, memories: Memories) -> Snapshot:
     """What is known now of a model and of the world around it."""
     meta = model.metadata
     ref = ModelRef(meta.namespace, meta.name, meta.uid)

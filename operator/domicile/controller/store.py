@@ -1,12 +1,13 @@
 """What the hub has of our kinds, parsed at the border: fed by watch events, by lists, and by the answers to our own writes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from domicile.api import ClusterAttestation, Kind, RegionalCluster, ResidencyPolicy, SovereignModel
+from domicile import api
+from domicile.api import ClusterAttestation, Kind, ModelRemnant, RegionalCluster, ResidencyPolicy, SovereignModel
 
 K = TypeVar("K", bound=Kind)
 Name = tuple[str, str]
@@ -21,13 +22,22 @@ class Unreadable:
     uid: str
     resource_version: str
     why: str
+    remnant: ModelRemnant | None = None
+    """What can be read of a SovereignModel nevertheless."""
+
+
+Salvage = Callable[[Mapping[str, Any], str], ModelRemnant | None]
+
+
+def _nothing(raw: Mapping[str, Any], why: str) -> None:
+    """Of other kinds nothing is of use that is not the whole."""
 
 
 class Shelf(Generic[K]):
     """The objects of one kind. Older versions of an object never replace newer ones, and what was deleted stays so."""
 
-    def __init__(self, kind: type[K]) -> None:
-        self.kind = kind
+    def __init__(self, kind: type[K], salvage: Salvage = _nothing) -> None:
+        self.kind, self._salvage = kind, salvage
         self._objects: dict[Name, K | Unreadable] = {}
         self._buried: dict[str, None] = {}
 
@@ -92,14 +102,8 @@ class Shelf(Generic[K]):
             return self.kind.model_validate(raw)
         except ValidationError as error:
             meta = raw.get("metadata", {})
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            return Unreadable(
-                _raw_name(raw),
-                str(meta.get("uid", "")),
-                str(meta.get("resourceVersion", "")),
-                f"{where}: {first['msg']}",
-            )
+            uid, version, why = str(meta.get("uid", "")), str(meta.get("resourceVersion", "")), _why(error)
+            return Unreadable(_raw_name(raw), uid, version, why, self._salvage(raw, why))
 
 
 _REMEMBERED = 10_000
@@ -110,7 +114,7 @@ class Store:
     """All kinds, and the labels of namespaces."""
 
     def __init__(self) -> None:
-        self.models = Shelf(SovereignModel)
+        self.models = Shelf(SovereignModel, api.remnant)
         self.policies = Shelf(ResidencyPolicy)
         self.attestations = Shelf(ClusterAttestation)
         self.clusters = Shelf(RegionalCluster)
@@ -170,6 +174,13 @@ def _identity(entry: Kind | Unreadable) -> tuple[Name, str, str]:
         return entry.name, entry.uid, entry.resource_version
     meta = entry.metadata
     return (meta.namespace, meta.name), meta.uid, meta.resource_version
+
+
+def _why(error: ValidationError) -> str:
+    """The first field that cannot be read, and why."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def _raw_name(raw: Mapping[str, Any]) -> Name:

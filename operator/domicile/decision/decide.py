@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domicile import placement, residency, serving
-from domicile.api import Placement, ResidencyPolicy
+from domicile.api import ModelRemnant, Placement, ResidencyPolicy
 from domicile.api.sovereignmodel import FINALIZER
 from domicile.decision import report
 from domicile.decision.outlook import Outlook, Standing
@@ -28,7 +28,7 @@ def decide(seen: Snapshot, now: datetime) -> Plan | Wait:
     """What to do about one model, now. Pure: the same snapshot and moment give the same plan."""
     if seen.model.metadata.deletion_timestamp is not None:
         return _farewell(seen, now)
-    if seen.unknown:
+    if seen.unknown or isinstance(seen.model, ModelRemnant):
         return _hold(seen, now)
     return _settle(seen, now)
 
@@ -66,7 +66,7 @@ def _settle(seen: Snapshot, now: datetime) -> Plan | Wait:
         return wait
     staying = _staying(seen)
     candidates = _candidates(seen, lawful, staying)
-    choice = placement.choose(seen.model.spec.placement.cluster_count, candidates, staying, seen.ref)
+    choice = placement.choose(seen.whole.spec.placement.cluster_count, candidates, staying, seen.ref)
     hosts = [_host(seen, chosen, lawful[chosen.member], judgement) for chosen in choice.chosen]
     leaving, surplus = _others(seen, lawful, hosts)
     able = sum(isinstance(candidate.ability, placement.Able) for candidate in candidates)
@@ -77,7 +77,7 @@ def _settle(seen: Snapshot, now: datetime) -> Plan | Wait:
 def _judge(seen: Snapshot, now: datetime) -> Judgement:
     return residency.judge(
         residency.Question(
-            data_classes=seen.model.spec.data_classes,
+            data_classes=seen.data_classes,
             namespace_labels=seen.namespace_labels or {},
             policies=seen.policies,
             attestations=seen.attestations,
@@ -88,13 +88,16 @@ def _judge(seen: Snapshot, now: datetime) -> Judgement:
 
 
 def _unlawful_anyway(seen: Snapshot, judgement: Judgement) -> frozenset[MemberId]:
-    """Members that are denied whatever the unreadable may say. A further policy can only deny more. A further attestation
-    could vouch for what is unknown without it, but not for what is known to be elsewhere: it could only contradict. And
-    without the namespace's labels nobody knows which policies are meant."""
-    if seen.namespace_labels is None or not isinstance(judgement.coverage, Covered):
+    """Members that are denied whatever the unreadable may say. A further policy can cover what none covers, and beside that
+    only deny more. A further attestation could vouch for what is unknown without it, but not for what is known to be
+    elsewhere: it could only contradict. And without the namespace's labels nobody knows which policies are meant."""
+    if seen.namespace_labels is None or not seen.data_classes:
         return frozenset()
-    only_policies = all(name.startswith(f"{ResidencyPolicy.info.kind}/") for name in seen.unknown)
-    denied = (verdict for verdict in judgement.verdicts if isinstance(verdict, Unlawful))
+    denied = [verdict for verdict in judgement.verdicts if isinstance(verdict, Unlawful)]
+    policies = [name for name in seen.unknown if name.startswith(f"{ResidencyPolicy.info.kind}/")]
+    if not isinstance(judgement.coverage, Covered):
+        return frozenset(verdict.member for verdict in denied if not policies)
+    only_policies = len(policies) == len(seen.unknown)
     return frozenset(v.member for v in denied if only_policies or any(_is_known(f) for f in v.findings))
 
 
@@ -108,7 +111,7 @@ def _worth_waiting(seen: Snapshot, lawful: Mapping[MemberId, Lawful], now: datet
     present = seen.present()
     if any(member not in lawful and seen.in_sight(member) for member in present):
         return None
-    wanting = sum(member in lawful for member in present) < seen.model.spec.placement.cluster_count
+    wanting = sum(member in lawful for member in present) < seen.whole.spec.placement.cluster_count
     return _for_first_answer(seen, {*present, *lawful} if wanting else present, now)
 
 
@@ -143,7 +146,7 @@ def _serves(seen: Snapshot, member: MemberId, selector: Mapping[str, str]) -> bo
     row = seen.recorded_at(member)
     if row is not None and row.state == "Serving":
         return True
-    health = serving.health(serving.workload(seen.model, selector), _there(seen, member))
+    health = serving.health(serving.workload(seen.whole, selector), _there(seen, member))
     return isinstance(health, serving.Serving)
 
 
@@ -154,7 +157,7 @@ def _there(seen: Snapshot, member: MemberId) -> serving.SeenWorkload:
 def _candidates(
     seen: Snapshot, lawful: Mapping[MemberId, Lawful], staying: Mapping[MemberId, placement.Current]
 ) -> tuple[placement.Candidate, ...]:
-    meta, need = seen.model.metadata, placement.need(seen.model.spec)
+    meta, need = seen.model.metadata, placement.need(seen.whole.spec)
     found = {
         member: placement.ability(need, meta.namespace, meta.name, seen.members[member.name], staying.get(member))
         for member in sorted(lawful)
@@ -185,7 +188,7 @@ def _host(seen: Snapshot, chosen: placement.Chosen, verdict: Lawful, judgement: 
         why = f"{chosen.message}; what runs there goes on"
         permit = seen.recorded_permit(member)
         return _Host(Standing(member, "OutOfSight", permit, selector, endpoint, OUT_OF_SIGHT, why), None)
-    workload = serving.workload(seen.model, selector)
+    workload = serving.workload(seen.whole, selector)
     there = _there(seen, member)
     health = serving.health(workload, there)
     if isinstance(chosen, placement.Hold):
@@ -205,7 +208,7 @@ def _permit(seen: Snapshot, verdict: Lawful, judgement: Judgement, artifacts: tu
     covered = judgement.coverage
     policies = covered.policies if isinstance(covered, Covered) else ()
     grounds = residency.Grounds(
-        model=residency.digest_of(seen.model.spec),
+        model=residency.digest_of(seen.whole.spec),
         policies=tuple((p.metadata.name, residency.digest_of(p.spec)) for p in policies),
         attestations=tuple(
             (a.metadata.name, residency.digest_of(a.spec))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from domicile.api import ClusterCounts, Condition, Exclusion, Placement, SovereignModelStatus
+from domicile.api import ClusterCounts, Condition, Exclusion, ModelRemnant, Placement, SovereignModelStatus
 from domicile.decision.conditions import Claim, summary
 from domicile.decision.conditions import settled as settle_conditions
 from domicile.decision.outlook import Outlook, Standing
@@ -13,6 +13,7 @@ from domicile.residency import Judgement, Lawful, MemberId, Uncovered, Unlawful
 
 SHOWN_EXCLUSIONS = 20
 """How many clusters the status lists with a reason."""
+SPEC_UNREADABLE = "SpecUnreadable"
 _SHOWN_IN_MESSAGE = 3
 _PLACED_ON_LIMIT, _MESSAGE_LIMIT = 4096, 1024
 _OF_THE_DAY = frozenset(
@@ -71,18 +72,30 @@ def unknown(
     seen: Snapshot, judgement: Judgement, staying: tuple[Standing, ...], leaving: tuple[Standing, ...], now: datetime
 ) -> SovereignModelStatus:
     """The status while not all that decides is known. What was said of other things stands."""
-    message = f"cannot read {', '.join(seen.unknown)}: what it forbids is not known, so nothing is placed"
-    claim = _unlawful(seen, judgement, leaving) or Claim("PolicyCompliant", "Unknown", "PolicyUnreadable", message)
+    claims = _held(seen, _unlawful(seen, judgement, leaving))
+    claims = (summary(claims), *claims)
     before = seen.model.status or SovereignModelStatus()
-    others = tuple(c for c in before.conditions if c.type not in ("Ready", claim.type))
+    others = tuple(c for c in before.conditions if c.type not in [claim.type for claim in claims])
     return before.model_copy(
         update={
             "observed_generation": seen.model.metadata.generation,
             "placed_on": _placed_on((*staying, *leaving)),
             "placements": _rows((*staying, *leaving)),
-            "conditions": (*_conditions(seen, (summary((claim,)), claim), now), *others),
+            "conditions": (*_conditions(seen, claims, now), *others),
         }
     )
+
+
+def _held(seen: Snapshot, unlawful: Claim | None) -> tuple[Claim, ...]:
+    """Why nothing is placed."""
+    if isinstance(seen.model, ModelRemnant):
+        message = (
+            f"{seen.model.why}: correct it. Until then nothing is placed, and what runs stays unless it is unlawful"
+        )
+        compliant = unlawful or Claim("PolicyCompliant", "Unknown", SPEC_UNREADABLE, message)
+        return (compliant, Claim("Placed", "False", SPEC_UNREADABLE, message))
+    message = f"cannot read {', '.join(seen.unknown)}: what it forbids is not known, so nothing is placed"
+    return (unlawful or Claim("PolicyCompliant", "Unknown", "PolicyUnreadable", message),)
 
 
 def _conditions(seen: Snapshot, claims: Iterable[Claim], now: datetime) -> tuple[Condition, ...]:
@@ -140,7 +153,7 @@ def _cannot_look(seen: Snapshot, member: MemberId) -> str:
 
 
 def _placed(seen: Snapshot, outlook: Outlook) -> Claim:
-    wanted, choice = seen.model.spec.placement.cluster_count, outlook.choice
+    wanted, choice = seen.whole.spec.placement.cluster_count, outlook.choice
     first = _listed((e.cluster, e.message) for e in _exclusions(outlook))
     if not choice.chosen:
         lawful = any(isinstance(v, Lawful) for v in outlook.judgement.verdicts)

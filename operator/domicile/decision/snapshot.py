@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from domicile.api import ClusterAttestation, Placement, ResidencyPolicy, SovereignModel
+from domicile.api import ClusterAttestation, ModelRemnant, Placement, ResidencyPolicy, SovereignModel
 from domicile.placement.view import ClusterView, OutOfSight
 from domicile.residency import MemberId, ModelRef
 from domicile.serving.seen import SeenWorkload
@@ -21,7 +21,7 @@ class Refusal:
 class Snapshot:
     """One model and the world around it."""
 
-    model: SovereignModel
+    model: SovereignModel | ModelRemnant
     namespace_labels: Mapping[str, str] | None
     """None: the namespace is not known yet, which is not the same as one without labels."""
     policies: tuple[ResidencyPolicy, ...]
@@ -43,6 +43,18 @@ class Snapshot:
         if self.namespace_labels is None:
             return (*self.unreadable, f"Namespace/{self.model.metadata.namespace}")
         return self.unreadable
+
+    @property
+    def whole(self) -> SovereignModel:
+        """The model, for who has made sure that it can be read. Raises TypeError if it cannot."""
+        if isinstance(self.model, ModelRemnant):
+            raise TypeError(f"{self.ref} cannot be read: {self.model.why}")
+        return self.model
+
+    @property
+    def data_classes(self) -> tuple[str, ...]:
+        """Classes of the model's data; empty if they cannot be read."""
+        return self.model.data_classes if isinstance(self.model, ModelRemnant) else self.model.spec.data_classes
 
     @property
     def ref(self) -> ModelRef:
