@@ -61,14 +61,14 @@ class Crashing:
             process.start(CRASH_AFTER=str(crash_after), STEPS=str(steps))
             crashed = eventually(
                 lambda: "died" if process.returncode is not None else done() and "done",
-                within=60,
+                within=120,
                 what=f"{what}, or death after write {crash_after}",
             )
             if crashed == "died":
                 assert process.returncode == -signal.SIGKILL, process.tail()
                 process.start(CRASH_AFTER=str(NEVER), STEPS=str(self.state / "rest"))
                 eventually(
-                    done, within=60, what=f"{what}, after a crash behind write {crash_after}: {process.tail(12)}"
+                    done, within=120, what=f"{what}, after a crash behind write {crash_after}: {process.tail(12)}"
                 )
         finally:
             process.stop()
