@@ -54,9 +54,8 @@ def accepted(found: Iterable[Write], *resources: str) -> list[Write]:
 
 
 def placing(found: Iterable[Write]) -> list[Write]:
-    """Those that would place a workload on the cluster: anything but taking away, of what pods come from."""
-    carriers = {"inferenceservices", "servingruntimes", "deployments", "pods", "namespaces", "serviceaccounts"}
-    return [w for w in accepted(found) if w.verb != "delete" and w.resource in carriers]
+    """Those that could be part of placing a workload on the cluster: anything but taking away, of whatever kind."""
+    return [w for w in accepted(found) if w.verb not in ("delete", "deletecollection")]
 
 
 def _write(event: dict[str, Any]) -> Write:

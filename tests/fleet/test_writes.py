@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fleet import audit
-from fleet.world import OperatorProcess, World, eventually, policy
+from fleet.world import SERVICES, OperatorProcess, World, eventually, policy
 
 SETTLED_SECONDS = 120
 
@@ -34,8 +34,10 @@ def test_one_placement_costs_two_hub_writes_and_one_workload_write(world: World,
     world.ready(bank)
     world.model(bank, "after")
     world.ready(bank, "after")  # Late writes of the first would have come by now.
-    hub = [w for w in audit.writes(logs(world)["hub"], since=before["hub"]) if w.name == "scorer"]
-    member = [w for w in audit.writes(logs(world)["sg"], since=before["sg"]) if w.name == "scorer"]
+    hub = [w for w in audit.writes(logs(world)["hub"], since=before["hub"]) if w.name != "after"]
+    member = [w for w in audit.writes(logs(world)["sg"], since=before["sg"]) if w.name != "after"]
+    # All that the operator wrote, under whatever name, but for the model after it, its events and the lease.
+    hub = [w for w in hub if w.resource not in audit.SERVICE_RESOURCES]
     print("hub:", *hub, "member:", *member, sep="\n  ")
     # The finalizer came by admission. The decision, before the act; and that it serves.
     assert [(w.verb, w.resource) for w in audit.accepted(hub)] == [("patch", "sovereignmodels/status")] * 2
@@ -88,9 +90,18 @@ def test_the_same_check_finds_a_planted_positive(world: World, bank: str) -> Non
         "de", token, "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     )
     assert status == 201
+    digest = "sha256:" + "ef" * 32
+    container = {"name": "kserve-container", "image": f"registry.example/serving/other@{digest}"}
+    service = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": "planted", "namespace": name},
+        "spec": {"predictor": {"containers": [container]}},
+    }
     try:
+        assert world.post_as("de", token, SERVICES.format(namespace=name), service) == 201
         found = audit.placing(audit.writes(logs(world)["de"], since=before["de"]))
-        assert [(w.verb, w.resource) for w in found] == [("create", "namespaces")]
+        assert [(w.verb, w.resource) for w in found] == [("create", "namespaces"), ("create", "inferenceservices")]
     finally:
         world.member("de").delete(f"/api/v1/namespaces/{name}")
 
