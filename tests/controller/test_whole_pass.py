@@ -16,6 +16,7 @@ from domicile.controller.carry_out import CarryOut
 from domicile.controller.hub import Hub, resource
 from domicile.controller.models import Models
 from domicile.controller.store import Store
+from domicile.fleet import ForeignObject
 
 MODELS = resource(SovereignModel)
 NAME = ("retail-banking", "fraud-scorer")
@@ -299,3 +300,34 @@ def test_a_refusal_whose_words_change_is_told_once_and_waits_longer_each_time() 
     assert writes[1:] == [0, 0, 0], writes
     waited = [seconds for seconds in shell.later.seconds if seconds < 100]
     assert waited[-3:] == [4.0, 8.0, 16.0]
+
+
+def test_another_refusal_of_the_same_sort_is_told_in_its_own_words() -> None:
+    """Somebody takes away what was in the way, and something else is; or corrects the model, and it is refused anew."""
+    shell = Shell()
+    errors: list[Exception] = [
+        ForeignObject("ServiceAccount is there already"),
+        ForeignObject("InferenceService is there already"),
+        kube.Invalid(422, "Invalid", "the image is not allowed", {}, "the write"),
+    ]
+
+    def refuse(call: str) -> None:
+        if call.startswith("place"):
+            raise errors[0]
+
+    shell.fleet.before = refuse
+    while len(errors) > 1:
+        shell.reconcile()
+        assert str(errors.pop(0)) in message(shell)
+    shell.reconcile()
+    assert "the image is not allowed" in message(shell)
+    errors[0] = kube.Invalid(422, "Invalid", "the port is not allowed", {}, "the write")
+    spec = {**shell.live["spec"], "runtime": {**shell.live["spec"]["runtime"], "port": 9090}}
+    shell.api.storage.put(MODELS, {**shell.live, "spec": spec})
+    shell.look()
+    shell.reconcile()
+    assert "the port is not allowed" in message(shell)
+
+
+def message(shell: Shell) -> str:
+    return next(c["message"] for c in shell.live["status"]["conditions"] if c["type"] == "Ready")

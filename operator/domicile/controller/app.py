@@ -64,7 +64,7 @@ class Operator:
             clock,
             lambda: self._lease.held,
             self._clusters.add_after,
-            self._wake_models_all,
+            self._wake_every_model,
         )
         self._looking = False
 
@@ -174,7 +174,7 @@ class Operator:
             if plural == RegionalCluster.info.plural:
                 for name in names:
                     self._clusters.add(name[1])
-            self._wake_models(lambda _: True)
+            self._wake_every_model()
 
     def _member_changed(self, cluster: str, model: tuple[str, str] | None) -> None:
         if not self._looking:
@@ -183,14 +183,14 @@ class Operator:
             self._models.add(model)
         else:
             self._clusters.add(cluster)
-            self._wake_models(lambda _: True)
+            self._wake_every_model()
 
     def _wake_all(self) -> None:
         for name in self._store.clusters.names():
             self._clusters.add(name[1])
-        self._wake_models(lambda _: True)
+        self._wake_every_model()
 
-    def _wake_models_all(self) -> None:
+    def _wake_every_model(self) -> None:
         if self._looking:
             self._wake_models(lambda _: True)
 

@@ -133,11 +133,9 @@ class CarryOut:
         try:
             applied = await self._fleet.place(act.permit, act.workload, self._clock())
         except (fleet.GateError, kube.KubeError) as error:
-            refusal = Refusal(type(error).__name__, str(error))
+            refusal = Refusal(type(error).__name__, str(error), act.workload.digest)
             log.warning("placing %s on %s: %s", act.permit.model, name, refusal.message)
-            # The first words stand while the kind of refusal does: others may name a port, or the time.
-            earlier = memory.refusals.get(name)
-            changed = earlier is None or earlier.reason != refusal.reason
+            changed = not _told_already(memory.refusals.get(name), refusal, error)
             if changed:
                 memory.refusals[name] = refusal
             return Done(changed=changed, failed=True, pending=False)
@@ -160,3 +158,11 @@ class CarryOut:
             log.info("withdrew %s from %s: nothing of it is left", seen.ref, name)
             return Done(changed=True, failed=False, pending=False)
         return Done(changed=False, failed=False, pending=True)
+
+
+def _told_already(earlier: Refusal | None, refusal: Refusal, error: Exception) -> bool:
+    """Whether it is the refusal that was told. Our own words are steady. Those of an API server may name a port, or the time:
+    of the same sort and for the same workload, the first ones stand."""
+    if earlier is None or not isinstance(error, kube.KubeError):
+        return earlier == refusal
+    return (earlier.reason, earlier.workload) == (refusal.reason, refusal.workload)

@@ -15,6 +15,8 @@ class Refusal:
 
     reason: str
     message: str
+    workload: str = ""
+    """Digest of the workload that was refused."""
 
 
 @dataclass(frozen=True)
