@@ -20,8 +20,9 @@ def registry(on_object: Callable[[str, str, Mapping[str, Any]], None], settings:
 
     def watch(group: str, version: str, plural: str) -> None:
         # on.event alone: kopf's other handlers keep their state in annotations, at two to three writes an object.
+        # async: kopf calls others in threads of its own, and neither the store nor the queues are made for that.
         @kopf.on.event(group, version, plural, registry=handlers, id=f"watch-{plural}")
-        def seen(event: Mapping[str, Any], **_: Any) -> None:
+        async def seen(event: Mapping[str, Any], **_: Any) -> None:
             on_object(plural, str(event.get("type") or ""), event["object"])
 
     for kind in KINDS:
