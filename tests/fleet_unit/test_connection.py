@@ -12,7 +12,7 @@ import pytest
 
 import builders
 from domicile import fleet, kube, residency, serving
-from domicile.fleet import connection, inventory, kinds
+from domicile.fleet import connection, inventory, kinds, member
 from domicile.kube import errors
 from domicile.placement import Connected, OutOfSight, ServingAvailable, ServingMissing
 from fake_api import FakeApi
@@ -351,6 +351,21 @@ async def test_a_node_that_says_it_lives_wakes_nobody() -> None:
         assert not r.changes
         api.put(kube.NODES, node("09:15", ready="Unknown"))
         await eventually(lambda: r.changes == [("sg", None)], show=lambda: r.changes)
+
+
+async def test_what_was_seen_for_a_moment_only_is_told_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model was decided on it, and would wait for ever for what is there already."""
+    monkeypatch.setattr(member, "_SETTLE_SECONDS", 0.5)
+    api = FakeApi()
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        r.changes.clear()
+        before = r.fleet.view("sg")
+        api.put(kube.NAMESPACES, {"metadata": {"name": "given-over"}})
+        await eventually(lambda: r.fleet.view("sg") != before, show=lambda: r.fleet.view("sg"))
+        api.put(kube.NAMESPACES, {"metadata": {"name": "given-over", "labels": {"domicile.dev/managed": "true"}}})
+        await eventually(lambda: r.changes == [("sg", None)], show=lambda: r.changes)
+        assert r.fleet.view("sg") == before
 
 
 async def test_a_change_of_a_models_object_tells_which_model() -> None:

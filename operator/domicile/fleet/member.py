@@ -53,6 +53,8 @@ class Member:
         self._view: ClusterView | None = None
         self._unreadable_since: datetime | None = None
         self._told: ClusterView | None = None
+        self._untold = False
+        """Whether something else was seen since it was last told."""
         self._telling: asyncio.TimerHandle | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -89,6 +91,7 @@ class Member:
         """The cluster as it was last seen."""
         if self._view is None:
             self._view = self._readable()
+            self._untold = self._untold or self._view != self._told
         return self._view
 
     def seen(self, model: ModelRef) -> SeenWorkload:
@@ -135,6 +138,7 @@ class Member:
                 sight.name_of(namespace) for namespace in self._watches.all_of(NAMESPACES) if not is_managed(namespace)
             ),
             foreign_services=_foreign(self._watches.all_of(kinds.INFERENCE_SERVICES)),
+            reported=inventory.reported(self._watches.all_of(NODES)),
         )
 
     async def _admit(self) -> None:
@@ -163,8 +167,9 @@ class Member:
     def _tell(self) -> None:
         self._telling = None
         view = self.view()
-        if view != self._told:
-            self._told = view
+        # What was seen meanwhile may have been decided on, also where it is now as it was when it was last told.
+        if self._untold:
+            self._told, self._untold = view, False
             self._on_change(self.id.name, None)
 
 
