@@ -20,18 +20,24 @@ Schema = Mapping[str, Any]
 Values = st.SearchStrategy[Any]
 
 
-def always(_: Any) -> bool:
-    """For rules about a change: on creation they say nothing."""
-    return True
-
-
 def _has_values(requirement: Mapping[str, Any]) -> bool:
     return (requirement["operator"] in ("In", "NotIn")) == bool(requirement.get("values"))
 
 
+def _known(place: str) -> bool:
+    return place[:2] in COUNTRIES
+
+
+def _has_what_it_needs(rule: Mapping[str, Any]) -> bool:
+    return ("record" if rule["onUnmet"] == "RequireRecord" else "expression") in rule
+
+
+def _speaks_of_no_record_in_vain(rule: Mapping[str, Any]) -> bool:
+    return rule["onUnmet"] == "RequireRecord" or not ("record" in rule or rule.get("transferBases"))
+
+
+IN_LIST = f"'{' '.join(sorted(COUNTRIES))}'.contains(self.substring(0, 2))"
 MEANING: Mapping[str, Callable[[Any], bool]] = {
-    "self == oldSelf": always,
-    "oldSelf.all(c, c in self)": always,
     "type(self) == string ? self.matches('[1-9]') : self > 0": lambda v: (
         max(filter(str.isdigit, v)) >= "1" if isinstance(v, str) else v > 0
     ),
@@ -39,17 +45,25 @@ MEANING: Mapping[str, Callable[[Any], bool]] = {
     "self.validFrom < self.validUntil": lambda v: v["validFrom"][:19] < v["validUntil"][:19],
     "self.operator in ['In', 'NotIn'] ? has(self.values) && self.values.size() > 0"
     " : !has(self.values) || self.values.size() == 0": _has_values,
-    f"'{' '.join(sorted(COUNTRIES))}'.contains(self.substring(0, 2))": lambda v: v[:2] in COUNTRIES,
+    IN_LIST: _known,
+    f"self.startsWith('group:') || {IN_LIST}": lambda v: v.startswith("group:") or _known(v),
+    "self.onUnmet == 'RequireRecord' ? has(self.record) : has(self.expression)": _has_what_it_needs,
+    "self.onUnmet == 'RequireRecord' || (!has(self.record) && (!has(self.transferBases)"
+    " || self.transferBases.size() == 0))": _speaks_of_no_record_in_vain,
 }
 """What each rule means. Zones do not matter to the order of times here."""
 MATCHES = re.compile(r"self\.matches\('(\^.*\$)'\)")
+KEYS_MATCH = re.compile(r"self\.all\(key, key\.matches\('(\^.*)'\)\)")
+CHANGE = re.compile(r"\boldSelf\b")
+"""Rules about a change: on creation the API server does not ask them."""
 
 
 def accepted(schema: Schema) -> Values:
     """Values that the API server accepts by the schema."""
     made = _plain(schema)
     for rule in schema.get("x-kubernetes-validations", ()):
-        if not MATCHES.fullmatch(rule["rule"]):
+        # What must match is drawn that way.
+        if not any(way.search(rule["rule"]) for way in (CHANGE, MATCHES, KEYS_MATCH)):
             made = made.filter(MEANING[rule["rule"]])
     return made
 
@@ -59,7 +73,12 @@ def _plain(schema: Schema) -> Values:
         return st.sampled_from(schema["enum"])
     if schema.get("x-kubernetes-int-or-string"):
         return st.integers(-2, 3) | st.integers(-(2**63), 2**63 - 1) | _text(schema)
-    return {"string": _text, "integer": _integer, "array": _array, "object": _object}[schema["type"]](schema)
+    by_type = {"string": _text, "integer": _integer, "boolean": _boolean, "array": _array, "object": _object}
+    return by_type[schema["type"]](schema)
+
+
+def _boolean(_: Schema) -> Values:
+    return st.booleans()
 
 
 def _integer(schema: Schema) -> Values:
@@ -74,10 +93,18 @@ def _array(schema: Schema) -> Values:
 
 def _object(schema: Schema) -> Values:
     if "additionalProperties" in schema:
-        return st.dictionaries(st.text(max_size=5), accepted(schema["additionalProperties"]), max_size=3)
+        least, most = schema.get("minProperties", 0), min(schema.get("maxProperties", 3), 3)
+        return st.dictionaries(_keys(schema), accepted(schema["additionalProperties"]), min_size=least, max_size=most)
     fields = {name: accepted(sub) for name, sub in schema["properties"].items()}
     required = {name: fields.pop(name) for name in schema.get("required", ())}
     return st.fixed_dictionaries(required, optional=fields)
+
+
+def _keys(schema: Schema) -> Values:
+    patterns = [
+        found[1] for r in schema.get("x-kubernetes-validations", ()) if (found := KEYS_MATCH.fullmatch(r["rule"]))
+    ]
+    return st.from_regex(patterns[0]) if patterns else st.text(max_size=5)
 
 
 def _text(schema: Schema) -> Values:
@@ -86,12 +113,12 @@ def _text(schema: Schema) -> Values:
     least, most = schema.get("minLength", 0), schema.get("maxLength", 10_000)
     if schema.get("format") == "date-time":
         made: Values = TIMES
-    elif schema.get("pattern") == JURISDICTION:
-        made = PLACES
+    elif schema.get("pattern") in PLACES:
+        made = PLACES[schema["pattern"]]
     elif patterns:
         made = st.from_regex(_as_re2(patterns[-1]))
     else:
-        made = st.text(min_size=least, max_size=min(most, 5))
+        made = st.text(min_size=least, max_size=min(most, least + 5))
     return made.filter(lambda text: least <= len(text) <= most and all(re.search(_as_re2(p), text) for p in patterns))
 
 
@@ -100,9 +127,13 @@ def _as_re2(pattern: str) -> str:
     return re.sub(r"\$$", r"\\Z", pattern)
 
 
-JURISDICTION = "^[A-Z]{2}(-[A-Z0-9]{1,3})?$"
-PLACES = st.sampled_from(["SG", "SG-1", "MY-14", "DE", "ZZ"])
-"""Drawn by the pattern alone, few would be countries."""
+_PLACE = st.sampled_from(["SG", "SG-1", "MY-14", "DE", "ZZ"])
+PLACES: Mapping[str, Values] = {
+    "^[A-Z]{2}(-[A-Z0-9]{1,3})?$": _PLACE,
+    "^([A-Z]{2}(-[A-Z0-9]{1,3})?|group:[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?)$": _PLACE
+    | st.sampled_from(["group:eea", "group:SG", "group:"]),
+}
+"""By the pattern. Drawn by that alone, few would be countries."""
 
 # What the format date-time of the API server lets pass (k8s.io/kube-openapi/pkg/validation/strfmt), odd ones and all.
 _USUAL = st.integers(1000, 9999).map("{}-11-23T09:00:00Z".format)

@@ -6,8 +6,22 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from builders import ARTIFACT, DIGEST, IMAGE, NOW, attestation, model, policy, regional_cluster
-from domicile.api import KINDS, Condition
+from builders import (
+    ARTIFACT,
+    DIGEST,
+    IMAGE,
+    NOW,
+    attestation,
+    classification,
+    exception,
+    group,
+    model,
+    policy,
+    record,
+    regional_cluster,
+    rule,
+)
+from domicile.api import KINDS, Condition, ResidencyException
 from domicile.api.base import Kind, ObjectMeta
 
 SPEC = model().spec.wire()
@@ -15,6 +29,8 @@ NESTED = {
     "a field that nobody knows": lambda: model(flavour="sweet"),
     "one further down": lambda: model(runtime={"image": IMAGE, "tag": "latest"}),
     "one in a policy": lambda: policy(namespaces={"matchLabel": {}}),
+    "one in a record": lambda: record(country="SG"),
+    "one in an exception": lambda: exception(approvedBy="gil"),
     "one in a cluster": lambda: regional_cluster(region="SG"),
 }
 
@@ -72,7 +88,7 @@ def test_only_oci_artifacts_have_digests(uri: str) -> None:
 REFUSED: dict[str, tuple[Callable[[], Kind], str]] = {
     "an unknown country": (lambda: policy(workers=["XX"]), "unknown jurisdiction: use an ISO 3166-1"),
     "an unknown country of a part": (lambda: attestation(workers="XX-1"), "unknown jurisdiction"),
-    "a country by name": (lambda: policy(workers=["Singapore"]), "at most 6 characters"),
+    "a country by name": (lambda: policy(workers=["Singapore"]), "should match pattern"),
     "a country in lower case": (lambda: policy(workers=["sg"]), "pattern"),
     "a part that is none": (lambda: policy(workers=["MY-"]), "pattern"),
     "a negative number of GPUs": (lambda: model(accelerators={"count": -1}), "greater than or equal to 1"),
@@ -83,6 +99,26 @@ REFUSED: dict[str, tuple[Callable[[], Kind], str]] = {
     "no data class": (lambda: model(data_classes=[]), "at least 1 item"),
     "a privileged port": (lambda: model(runtime={"image": IMAGE, "port": 80}), "greater than or equal to 1024"),
     "a time without a zone": (lambda: attestation(until=NOW.replace(tzinfo=None)), "a time needs a zone"),
+    "a group of an unknown country": (lambda: group("x", "XX"), "unknown jurisdiction"),
+    "a group of a group": (lambda: group("x", "group:eea"), "at most 6 characters"),
+    "a policy for a group without a name": (lambda: policy(workers=["group:"]), "pattern"),
+    "an order of one class": (lambda: classification(orders=[["public"]]), "at least 2 items"),
+    "a floor of no class": (lambda: classification(floors={"bank": []}), "at least 1 item"),
+    "a class in upper case": (lambda: classification(floors={"bank": ["PII"]}), "pattern"),
+    "a record for no country": (lambda: record(countries=[]), "at least 1 item"),
+    "a record for a group": (lambda: record(countries=["group:asean"]), "at most 6 characters"),
+    "a record for no namespace": (lambda: record(scope={"namespaces": []}), "at least 1 item"),
+    "a transfer on a basis that no law knows": (lambda: record(transferBasis="Trust"), "Adequacy"),
+    "an exception for no reason": (lambda: exception(reason="because"), "at least 10 characters"),
+    "an exception for all models": (lambda: exception(model={"namespace": "bank"}), "Field required"),
+    "a rule that rests on nothing": (lambda: policy(rules=[rule(basis=None)]), "basis"),
+    "a host with a scheme": (lambda: policy(hosts=["https://collector.sg.example"]), "pattern"),
+    "a variable for a host": (lambda: policy(hosts=["$(HOST)"]), "pattern"),
+    "a warning a month ahead": (lambda: policy(spec={"warnBefore": "30d"}), "pattern"),
+    "a mirror with a scheme": (
+        lambda: regional_cluster(registryMirrors=[{"registry": "r.sg", "mirror": "https://m.ph"}]),
+        "pattern",
+    ),
     "a UID that is none": (lambda: regional_cluster(clusterUID="sg"), "at least 36 characters"),
 }
 
@@ -94,17 +130,36 @@ def test_bad_input_is_refused_with_a_message(written: Callable[[], Kind], messag
 
 
 def test_what_is_read_and_written_again_is_the_same() -> None:
-    for kind in (model(accelerators={"count": 1}), policy(), attestation(), regional_cluster()):
+    kinds = (
+        model(accelerators={"count": 1}),
+        policy(rules=[rule()]),
+        attestation(),
+        regional_cluster(),
+        group(),
+        classification(floors={"bank": ["pii"]}, orders=[["public", "pii"]]),
+        record(),
+        exception(),
+    )
+    assert {type(kind) for kind in kinds} == set(KINDS)
+    for kind in kinds:
         assert type(kind).model_validate(kind.wire()) == kind
 
 
 def test_the_wire_has_camel_case_and_times_with_a_zone_and_nothing_unset() -> None:
     wire = attestation(workers=None).wire()["spec"]
     assert wire["validUntil"] == "2027-11-23T09:00:00Z"
-    assert set(wire["facts"]) == {"controlPlane", "operator", "keyStore", "registry", "telemetry"}
+    places = {name for name, fact in wire["facts"].items() if isinstance(fact, dict)}
+    assert places == {"controlPlane", "operator", "operatorParent", "keyStore", "telemetry"}
+    assert wire["facts"]["registries"] == [{"host": "registry.sg.example", "jurisdiction": "SG"}]
     assert model(status={}).wire()["status"] == {
         "observedGeneration": 0, "placedOn": "", "placements": [], "exclusions": [], "conditions": [],
     }  # fmt: skip
+
+
+def test_an_exception_is_not_approved_unless_it_says_so() -> None:
+    wire = exception().wire()
+    del wire["spec"]["approved"]
+    assert not ResidencyException.model_validate(wire).spec.approved
 
 
 def test_metadata_is_read_past_what_decisions_do_not_use() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from domicile.api import KINDS
 from domicile.cli.main import main
 
 
@@ -21,7 +22,7 @@ def check(directory: Path) -> tuple[int, str]:
 
 
 def test_one_file_a_kind_and_they_pass_the_check(written: Path) -> None:
-    assert len(list(written.glob("domicile.dev_*.yaml"))) == 4
+    assert len(list(written.glob("domicile.dev_*.yaml"))) == len(KINDS)
     assert check(written) == (0, "")
 
 

@@ -2,19 +2,33 @@
 
 from domicile.api.base import GROUP, VERSION, Condition, Kind, ObjectMeta
 from domicile.api.clusterattestation import ClusterAttestation, Facts
+from domicile.api.dataclassification import DataClassification
+from domicile.api.jurisdictiongroup import JurisdictionGroup
 from domicile.api.regionalcluster import Accelerator, RegionalCluster, RegionalClusterStatus
 from domicile.api.remnant import ModelRemnant, remnant
-from domicile.api.residencypolicy import Allow, ResidencyPolicy
+from domicile.api.residencyexception import ResidencyException
+from domicile.api.residencypolicy import Allow, Basis, ResidencyPolicy, ResidencyPolicyStatus, Rule
+from domicile.api.residencyrecord import ResidencyRecord
 from domicile.api.sovereignmodel import (
     ClusterCounts,
     Exclusion,
     Placement,
+    ReasonCount,
     SovereignModel,
     SovereignModelSpec,
     SovereignModelStatus,
 )
 
-KINDS: tuple[type[Kind], ...] = (SovereignModel, ResidencyPolicy, ClusterAttestation, RegionalCluster)
+KINDS: tuple[type[Kind], ...] = (
+    SovereignModel,
+    ResidencyPolicy,
+    ClusterAttestation,
+    RegionalCluster,
+    JurisdictionGroup,
+    DataClassification,
+    ResidencyRecord,
+    ResidencyException,
+)
 
 __all__ = [
     "GROUP",
@@ -22,18 +36,26 @@ __all__ = [
     "VERSION",
     "Accelerator",
     "Allow",
+    "Basis",
     "ClusterAttestation",
     "ClusterCounts",
     "Condition",
+    "DataClassification",
     "Exclusion",
     "Facts",
+    "JurisdictionGroup",
     "Kind",
     "ModelRemnant",
     "ObjectMeta",
     "Placement",
+    "ReasonCount",
     "RegionalCluster",
     "RegionalClusterStatus",
+    "ResidencyException",
     "ResidencyPolicy",
+    "ResidencyPolicyStatus",
+    "ResidencyRecord",
+    "Rule",
     "SovereignModel",
     "SovereignModelSpec",
     "SovereignModelStatus",

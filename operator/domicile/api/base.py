@@ -130,3 +130,7 @@ def cel_rules(*rules: dict[str, Any]) -> dict[str, Any]:
 
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 UID = Annotated[str, Field(min_length=36, max_length=36, pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Reference = Annotated[str, Field(min_length=1, max_length=1024)]
+"""Where a person finds a document: a URL, a file number, a clause of a contract."""
+DocumentDigest = Annotated[str, Field(max_length=71, pattern=r"^sha256:[0-9a-f]{64}$")]
+"""Digest of a document, so that nobody can put another in its place."""

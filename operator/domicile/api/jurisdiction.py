@@ -1,4 +1,4 @@
-"""Jurisdictions: ISO 3166-1 alpha-2 country codes, with an optional ISO 3166-2 subdivision."""
+"""Jurisdictions: ISO 3166-1 alpha-2 country codes, with an optional ISO 3166-2 subdivision, and named groups of them."""
 
 from typing import Annotated
 
@@ -27,24 +27,46 @@ def _known(code: str) -> str:
     return code
 
 
+_IN_LIST = f"'{' '.join(sorted(COUNTRIES))}'.contains(self.substring(0, 2))"
+# One string to search costs the API server less than a list of 249.
+
 Jurisdiction = Annotated[
     str,
     Field(
         min_length=2,
         max_length=6,
         pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$",
-        json_schema_extra=cel_rules(
-            cel(
-                # One string to search costs the API server less than a list of 249.
-                f"'{' '.join(sorted(COUNTRIES))}'.contains(self.substring(0, 2))",
-                _UNKNOWN,
-                reason="FieldValueInvalid",
-            )
-        ),
+        json_schema_extra=cel_rules(cel(_IN_LIST, _UNKNOWN, reason="FieldValueInvalid")),
     ),
     AfterValidator(_known),
 ]
 """A country (SG) or a part of one (MY-14)."""
+
+
+GROUP_PREFIX = "group:"
+
+
+def _known_or_group(place: str) -> str:
+    return place if place.startswith(GROUP_PREFIX) else _known(place)
+
+
+Place = Annotated[
+    str,
+    Field(
+        min_length=2,
+        max_length=69,
+        pattern=r"^([A-Z]{2}(-[A-Z0-9]{1,3})?|group:[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?)$",
+        json_schema_extra=cel_rules(
+            cel(
+                f"self.startsWith('{GROUP_PREFIX}') || {_IN_LIST}",
+                f"{_UNKNOWN}, or group:NAME for a JurisdictionGroup",
+                reason="FieldValueInvalid",
+            )
+        ),
+    ),
+    AfterValidator(_known_or_group),
+]
+"""A jurisdiction, or `group:NAME` for the members of a JurisdictionGroup."""
 
 
 def within(place: str, allowed: str) -> bool:

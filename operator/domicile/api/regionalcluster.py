@@ -16,6 +16,19 @@ class KubeconfigSecretRef(ApiModel):
     """Key of the Secret that holds the kubeconfig. Its current context is used."""
 
 
+_PATH = "[a-z0-9]([-a-z0-9._]*[a-z0-9])?"
+_HOST = r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?"
+
+
+class RegistryMirror(ApiModel):
+    """Where the member pulls from instead of a registry. The digest stays: a mirror has the same bytes or none."""
+
+    registry: Annotated[str, Field(min_length=1, max_length=253, pattern=f"^{_HOST}$")]
+    """Host of the registry that models name."""
+    mirror: Annotated[str, Field(min_length=1, max_length=253, pattern=f"^{_HOST}(/{_PATH})*$")]
+    """Host that the member pulls from, with a path to put before the repository if it has one."""
+
+
 class RegionalClusterSpec(ApiModel):
     """How to reach the member, and who it must be."""
 
@@ -35,6 +48,10 @@ class RegionalClusterSpec(ApiModel):
     It cannot be changed."""
     kubeconfig_secret_ref: KubeconfigSecretRef
     """Where the kubeconfig is."""
+    registry_mirrors: Annotated[
+        tuple[RegistryMirror, ...], Field(max_length=32, json_schema_extra=list_map("registry"))
+    ] = ()
+    """Mirrors of registries for this member, so that one reference does not make every region pull from one country."""
 
 
 class Accelerator(ApiModel):
@@ -64,7 +81,7 @@ class RegionalClusterStatus(ApiModel):
     accelerator_summary: Annotated[str, Field(max_length=4096)] = ""
     """The accelerators in one line, for reading."""
     conditions: Annotated[tuple[Condition, ...], Field(json_schema_extra=list_map("type"))] = ()
-    """Ready, Reachable, ServingAvailable."""
+    """Ready, Reachable, ServingAvailable, FactsConsistent."""
 
 
 class RegionalCluster(Kind):

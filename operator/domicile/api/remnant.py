@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from domicile.api.base import Kind, KindInfo, ObjectMeta
-from domicile.api.residencypolicy import DataClass
+from domicile.api.dataclassification import DataClass
 from domicile.api.sovereignmodel import Placement, SovereignModel, SovereignModelStatus
 
 _ROW = frozenset(field.alias for field in Placement.model_fields.values())

@@ -18,8 +18,8 @@ from domicile.api.base import (
     list_map,
     list_set,
 )
+from domicile.api.dataclassification import DataClass
 from domicile.api.quantity import Quantity, parse
-from domicile.api.residencypolicy import DataClass
 
 FINALIZER = "domicile.dev/withdraw"
 """Keeps a SovereignModel until nothing of it is left on any member."""
@@ -191,20 +191,11 @@ class SovereignModelSpec(ApiModel):
         Field(
             min_length=1,
             max_length=16,
-            json_schema_extra={
-                **list_set(),
-                **cel_rules(
-                    cel(
-                        "oldSelf.all(c, c in self)",
-                        "a data class can be added and not dropped: what the model has seen does not change."
-                        " Delete the model and create it anew",
-                    )
-                ),
-            },
+            json_schema_extra=list_set(),
         ),
     ]
     """Classes of the data that the model was trained on or is sent. Each needs a policy that covers it. They can be added
-    to and not taken from."""
+    to; dropping one needs a right of its own, the verb declassify, and a reason."""
     model_format: ModelFormat
     """Format of the model."""
     storage_uri: StorageUri
@@ -249,10 +240,23 @@ class Exclusion(ApiModel):
 
     cluster: Name
     """Name of the RegionalCluster."""
+    policy: Annotated[str, Field(max_length=253)] = ""
+    """The ResidencyPolicy that does not allow it; empty where the reason is not one of law."""
+    rule: Annotated[str, Field(max_length=63)] = ""
+    """The rule of it: allow.workers and so on, or the name of one of spec.rules."""
     reason: Annotated[str, Field(max_length=128)]
     """Why, as one CamelCase word."""
     message: Annotated[str, Field(max_length=1024)]
-    """Why, for people."""
+    """Why, for people, and at the end what the rule rests on."""
+
+
+class ReasonCount(ApiModel):
+    """How many clusters were not chosen for one reason."""
+
+    reason: Annotated[str, Field(max_length=128)]
+    """Why, as one CamelCase word: the first reason of each cluster."""
+    count: int
+    """Clusters."""
 
 
 class ClusterCounts(ApiModel):
@@ -264,6 +268,10 @@ class ClusterCounts(ApiModel):
     """Those where all policies allow the model."""
     able: int
     """Those of them that can also run it."""
+    chosen: int = 0
+    """Those of them that the model was given to."""
+    excluded: Annotated[tuple[ReasonCount, ...], Field(max_length=64, json_schema_extra=list_map("reason"))] = ()
+    """All the others, by reason."""
 
 
 class SovereignModelStatus(ApiModel):
@@ -280,9 +288,10 @@ class SovereignModelStatus(ApiModel):
     clusters: ClusterCounts | None = None
     """How the clusters of the fleet fared."""
     exclusions: Annotated[tuple[Exclusion, ...], Field(max_length=20, json_schema_extra=list_map("cluster"))] = ()
-    """The first 20 clusters that were not chosen, with the first reason of each."""
+    """The first 20 clusters that were not chosen, with the first reason of each. `domicile plan --matrix` has all of them."""
     conditions: Annotated[tuple[Condition, ...], Field(json_schema_extra=list_map("type"))] = ()
-    """Ready, PolicyCompliant, Placed, Available."""
+    """Ready, PolicyCompliant, Placed, Available; EvidenceCurrent, unless something ends soon that the placement rests on;
+    AuditPassed, where policies in Audit mode apply."""
 
 
 class SovereignModel(Kind):
