@@ -1,12 +1,23 @@
 """Builders of the kinds and values that tests speak of. A builder's defaults work; a test says only what matters to it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from domicile import placement, residency, serving
-from domicile.api import ClusterAttestation, RegionalCluster, ResidencyPolicy, SovereignModel
-from domicile.residency.facts import DIMENSIONS
+from domicile.api import (
+    ClusterAttestation,
+    DataClassification,
+    JurisdictionGroup,
+    RegionalCluster,
+    ResidencyException,
+    ResidencyPolicy,
+    ResidencyRecord,
+    SovereignModel,
+)
+from domicile.api.residencyexception import APPROVED_BY, REQUESTED_BY
+from domicile.residency.dimensions import WORDS
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 YESTERDAY, TOMORROW = NOW - timedelta(days=1), NOW + timedelta(days=1)
@@ -16,7 +27,11 @@ DIGEST = "sha256:" + "1d67" * 16
 IMAGE = f"registry.sg.example/serving/sklearn@{DIGEST}"
 ARTIFACT = f"registry.sg.example/models/fraud@{DIGEST}"
 
-_CAMEL = {"control_plane": "controlPlane", "key_store": "keyStore"}
+REGISTRY = IMAGE.partition("/")[0]
+
+_CAMEL = {dimension: words.field for dimension, words in WORDS.items()}
+DIMENSIONS = tuple(dimension for dimension in WORDS if dimension != "hub")
+"""What is attested of a member."""
 
 
 def uid(of: str) -> str:
@@ -73,13 +88,85 @@ def policy(
     everywhere: Sequence[str] = ("SG",),
     data_classes: Sequence[str] = ("customer.pii",),
     namespaces: Mapping[str, Any] | None = None,
+    rules: Sequence[Mapping[str, Any]] = (),
+    spec: Mapping[str, Any] | None = None,
     **allow: Sequence[str],
 ) -> ResidencyPolicy:
-    """Every dimension allows `everywhere`, but for those that are named."""
-    allowed = {_CAMEL.get(d, d): list(allow.get(d, everywhere)) for d in DIMENSIONS}
+    """Every dimension allows `everywhere`, but for those that are named, and the hub, which may be in Singapore. `spec` are
+    further fields."""
+    allowed: dict[str, list[str]] = (
+        {"hub": ["SG"]}
+        | {_CAMEL[d]: list(allow.pop(d, everywhere)) for d in DIMENSIONS}
+        | {d: list(allow[d]) for d in allow}
+    )
     applies_to = {"namespaceSelector": namespaces or {}, "dataClasses": data_classes}
-    return ResidencyPolicy.model_validate(
-        {"metadata": {"name": name, "uid": uid(name)}, "spec": {"appliesTo": applies_to, "allow": allowed}}
+    written = {"appliesTo": applies_to, "allow": allowed, "rules": rules, **(spec or {})}
+    return ResidencyPolicy.model_validate({"metadata": {"name": name, "uid": uid(name)}, "spec": written})
+
+
+def rule(name: str = "assured-cloud", expression: str | None = "true", **changed: Any) -> dict[str, Any]:
+    """A house rule that denies."""
+    usual = {
+        "name": name,
+        "onUnmet": "Deny",
+        "expression": expression,
+        "basis": {"type": "OrgPolicy", "source": "Data standard", "clause": "7.2", "asOf": "2026-04-01"},
+    }
+    return {**usual, **changed}
+
+
+def record(name: str = "register-17", **changed: Any) -> ResidencyRecord:
+    """An outsourcing record for the usual namespace and Singapore, approved by somebody."""
+    spec = {
+        "record": "outsourcing",
+        "scope": {"namespaces": ["retail-banking"]},
+        "countries": ["SG"],
+        "reference": "register 17",
+        "validFrom": LONG_AGO,
+        "validUntil": LONG_AHEAD,
+    }
+    annotations = changed.pop("annotations", {APPROVED_BY: "gil"})
+    return ResidencyRecord.model_validate(
+        {"metadata": {"name": name, "annotations": annotations}, "spec": {**spec, **changed}}
+    )
+
+
+def exception(name: str = "ticket-4711", **changed: Any) -> ResidencyException:
+    """One for the usual model on sg, asked for by ana and approved by gil."""
+    spec = {
+        "model": {"namespace": "retail-banking", "name": "fraud-scorer"},
+        "policy": "sg-customer-data",
+        "rule": "allow.telemetry",
+        "cluster": {"name": "sg", "uid": uid("sg")},
+        "reason": "logs leave for a week while the new sink is built",
+        "reference": "ticket 4711",
+        "validFrom": LONG_AGO,
+        "validUntil": LONG_AHEAD,
+        "approved": True,
+    }
+    annotations = changed.pop("annotations", {REQUESTED_BY: "ana", APPROVED_BY: "gil"})
+    return ResidencyException.model_validate(
+        {"metadata": {"name": name, "annotations": annotations}, "spec": {**spec, **changed}}
+    )
+
+
+def group(name: str = "asean", *members: str) -> JurisdictionGroup:
+    return JurisdictionGroup.model_validate(
+        {"metadata": {"name": name}, "spec": {"members": members or ("SG", "PH", "MY"), "source": "its charter"}}
+    )
+
+
+def classification(
+    name: str = "bank", *, floors: Mapping[str, Sequence[str]] | None = None, orders: Sequence[Sequence[str]] = ()
+) -> DataClassification:
+    return DataClassification.model_validate(
+        {
+            "metadata": {"name": name},
+            "spec": {
+                "floors": [{"namespace": n, "dataClasses": c} for n, c in (floors or {}).items()],
+                "orders": [{"name": f"order-{i}", "classes": list(c)} for i, c in enumerate(orders)],
+            },
+        }
     )
 
 
@@ -91,10 +178,16 @@ def attestation(
     everything: str | None = "SG",
     since: datetime = LONG_AGO,
     until: datetime = LONG_AHEAD,
+    host: str = REGISTRY,
+    has: Mapping[str, Any] | None = None,
     **facts: str | None,
 ) -> ClusterAttestation:
-    """Every fact says `everything`, but for those that are named; None leaves a fact out."""
-    said = {_CAMEL.get(d, d): {"jurisdiction": place} for d in DIMENSIONS if (place := facts.get(d, everything))}
+    """Every fact says `everything`, but for those that are named; None leaves a fact out. `has` are further facts."""
+    places = {d: place for d in DIMENSIONS if (place := facts.get(d, everything))}
+    said: dict[str, Any] = {_CAMEL[d]: {"jurisdiction": place} for d, place in places.items() if d != "registry"}
+    if "registry" in places:
+        said["registries"] = [{"host": host, "jurisdiction": places["registry"]}]
+    said |= has or {}
     return ClusterAttestation.model_validate(
         {
             "metadata": {"name": name, "uid": uid(name)},
@@ -118,18 +211,67 @@ def regional_cluster(name: str = "sg", **spec: Any) -> RegionalCluster:
     )
 
 
-def question(
+def asked(**changed: Any) -> residency.Asked:
+    usual: dict[str, Any] = {"ref": model_ref(), "data_classes": ("customer.pii",), "artifacts": (ARTIFACT, IMAGE)}
+    return residency.Asked(**{**usual, **changed})
+
+
+HUB = attestation("hub-2026", of="hub")
+"""Says that the hub is in Singapore."""
+
+
+def with_hub(attestations: Sequence[ClusterAttestation]) -> tuple[ClusterAttestation, ...]:
+    """With the usual one of the hub, unless there is another."""
+    told = any(each.spec.cluster_ref.name == "hub" for each in attestations)
+    return tuple(attestations) if told else (*attestations, HUB)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A state of the law and a question put to it."""
+
+    law: residency.Law
+    question: residency.Question
+
+    def judge(self) -> residency.Judgement:
+        """By an engine that was asked nothing before."""
+        return residency.judge(self.law, self.question)
+
+    def but(self, **changed: Any) -> "Case":
+        """The same with fields of the law, of the question or of the model changed."""
+        of_law = {name: changed.pop(name) for name in list(changed) if name in residency.Law.__dataclass_fields__}
+        here = {name: changed.pop(name) for name in ("members", "now", "hub") if name in changed}
+        about = replace(self.question.asked, **changed)
+        if "attestations" in of_law and HUB in self.law.attestations and "hub" not in here:
+            of_law["attestations"] = with_hub(of_law["attestations"])
+        return Case(replace(self.law, **of_law), replace(self.question, asked=about, **here))
+
+
+def case(
     *,
     policies: Sequence[ResidencyPolicy] = (policy(),),
     attestations: Sequence[ClusterAttestation] = (attestation(),),
-    members: Sequence[residency.MemberId] = (member(),),
+    members: Sequence[residency.Member | residency.MemberId] = (member(),),
+    now: datetime = NOW,
+    hub: residency.MemberId | Literal["attested"] | None = "attested",
+    groups: Sequence[JurisdictionGroup] = (),
+    classifications: Sequence[DataClassification] = (),
+    records: Sequence[ResidencyRecord] = (),
+    exceptions: Sequence[ResidencyException] = (),
     data_classes: Sequence[str] = ("customer.pii",),
     labels: Mapping[str, str] | None = None,
-    now: datetime = NOW,
-) -> residency.Question:
-    return residency.Question(
-        tuple(data_classes), labels or {}, tuple(policies), tuple(attestations), tuple(members), now
+    **model: Any,
+) -> Case:
+    """The usual model, policy, attestation and member, but for what is named. Unless a hub is named, or that there is none,
+    it is in Singapore."""
+    here = tuple(m if isinstance(m, residency.Member) else residency.Member(m) for m in members)
+    about = asked(data_classes=tuple(data_classes), namespace_labels=labels or {}, **model)
+    if hub == "attested":
+        hub, attestations = member("hub"), with_hub(attestations)
+    wanted = residency.Law(
+        tuple(policies), tuple(attestations), tuple(groups), tuple(classifications), tuple(records), tuple(exceptions)
     )
+    return Case(wanted, residency.Question(about, here, now, hub))
 
 
 def lawful(name: str = "sg", until: datetime = LONG_AHEAD) -> residency.Lawful:

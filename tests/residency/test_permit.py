@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from builders import DIGEST, LONG_AHEAD, grounds, lawful, member, model_ref
+from builders import DIGEST, IMAGE, LONG_AHEAD, grounds, lawful, member, model_ref
 from domicile import residency
 from domicile.residency.permit import Permit
 
@@ -30,6 +30,9 @@ CHANGED = {
     "another spec": {"grounds": grounds(model=DIGEST.replace("1d67", "2d67"))},
     "a policy less": {"grounds": grounds(policies=())},
     "other facts": {"grounds": grounds(attestations=(("ph-2026", DIGEST),))},
+    "a record": {"grounds": grounds(records=(("register-17", DIGEST),))},
+    "an exception": {"grounds": grounds(exceptions=(("ticket-4711", DIGEST),))},
+    "a definition": {"grounds": grounds(definitions=(("asean", DIGEST),))},
     "an image more": {"grounds": grounds(artifacts=("a", "b"))},
     "a seal of its own": {"seal": DIGEST},
 }
@@ -39,6 +42,30 @@ CHANGED = {
 def test_a_permit_cannot_be_changed(changed: dict[str, object]) -> None:
     with pytest.raises(residency.ForgedPermit, match=r"retail-banking/.* was not made by the residency engine"):
         replace(a_permit(), **changed)
+
+
+FULL = grounds(
+    records=(("register-17", DIGEST),), exceptions=(("ticket-4711", DIGEST),), definitions=(("asean", DIGEST),)
+)
+OTHERS = {
+    "another record": {"records": (("register-18", DIGEST),)},
+    "a record of another spec": {"records": (("register-17", IMAGE),)},
+    "another exception": {"exceptions": (("ticket-4712", DIGEST),)},
+    "another definition": {"definitions": (("eea", DIGEST),)},
+}
+
+
+@pytest.mark.parametrize("changed", OTHERS.values(), ids=OTHERS.keys())
+def test_a_permit_binds_records_exceptions_and_definitions(changed: dict[str, object]) -> None:
+    given = residency.permit(model_ref(), lawful(), FULL)
+    with pytest.raises(residency.ForgedPermit):
+        replace(given, grounds=replace(FULL, **changed))
+
+
+def test_a_permit_s_digest_stays_what_it_is_over_releases() -> None:
+    """Status and evidence name it: where this changes, the version in the seal has to."""
+    given = residency.permit(model_ref(), lawful(), FULL)
+    assert given.digest == "sha256:5499832ba07483db82151bcdbf9dddda791703db095af23f4fd3a07ac65faf56"
 
 
 def test_a_permit_cannot_be_made_by_hand() -> None:

@@ -1,10 +1,13 @@
-"""Which policies are for a model, and whether each of its data classes has one."""
+"""Which policies are for a model, and whether each of its data classes has one that is enforced."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from domicile.api import ResidencyPolicy
 from domicile.api.residencypolicy import LabelSelector, LabelSelectorRequirement
+
+Below = Callable[[str], frozenset[str]]
+"""A data class and those below it."""
 
 
 @dataclass(frozen=True)
@@ -12,27 +15,43 @@ class Covered:
     """Every data class has a policy. A cluster must satisfy all of the policies."""
 
     policies: tuple[ResidencyPolicy, ...]
-    """By name."""
+    """Those that are enforced, by name."""
+    audits: tuple[ResidencyPolicy, ...] = ()
+    """Those that only report, by name."""
 
 
 @dataclass(frozen=True)
 class Uncovered:
-    """No policy speaks of these data classes, so nothing is allowed."""
+    """No enforced policy speaks of these data classes, so nothing is allowed."""
 
     data_classes: tuple[str, ...]
+    audits: tuple[ResidencyPolicy, ...] = ()
+    """Policies that only report and do speak of the model."""
+    policies: tuple[ResidencyPolicy, ...] = ()
+    """Those that are enforced and speak of the model all the same, by name: of other classes, or of lower ones."""
 
 
 def coverage(
-    data_classes: Iterable[str], namespace_labels: Mapping[str, str], policies: Iterable[ResidencyPolicy]
+    data_classes: Iterable[str],
+    namespace_labels: Mapping[str, str],
+    policies: Iterable[ResidencyPolicy],
+    below: Below = lambda data_class: frozenset({data_class}),
 ) -> Covered | Uncovered:
-    """The policies that are for a model with these data classes in a namespace with these labels."""
+    """The policies that are for a model with these data classes in a namespace with these labels.
+
+    A class is covered by a policy that names it, or names none. Policies for a class below it apply too, and do not
+    cover it: they say what is too little, not what is enough.
+    """
     wanted = sorted(set(data_classes))
+    reach = frozenset[str]().union(*(below(c) for c in wanted))
     here = [p for p in policies if selects(p.spec.applies_to.namespace_selector, namespace_labels)]
-    applying = tuple(
-        sorted((p for p in here if any(_speaks_of(p, c) for c in wanted)), key=lambda policy: policy.metadata.name)
+    applying = sorted(
+        (p for p in here if any(_speaks_of(p, c) for c in reach)), key=lambda policy: policy.metadata.name
     )
-    missing = tuple(c for c in wanted if not any(_speaks_of(p, c) for p in applying))
-    return Covered(applying) if applying and not missing else Uncovered(missing)
+    enforced = tuple(p for p in applying if p.spec.mode == "Enforce")
+    audits = tuple(p for p in applying if p.spec.mode == "Audit")
+    missing = tuple(c for c in wanted if not any(_speaks_of(p, c) for p in enforced))
+    return Covered(enforced, audits) if wanted and not missing else Uncovered(missing, audits, enforced)
 
 
 def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:

@@ -1,39 +1,75 @@
 """The rule of each dimension: where a part of the cluster's operation is must be known, and must be allowed."""
 
-from domicile.api import ResidencyPolicy
-from domicile.api.jurisdiction import within
-from domicile.residency.facts import DIMENSIONS, FactsInForce, Unknown
-from domicile.residency.verdict import Finding
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-_WHAT: dict[str, tuple[str, str]] = {
-    # dimension: (prefix of the reason, how a sentence begins)
-    "workers": ("Workers", "worker nodes are in"),
-    "control_plane": ("ControlPlane", "the control plane is in"),
-    "operator": ("Operator", "the operating company is under the law of"),
-    "key_store": ("KeyStore", "the key store is in"),
-    "registry": ("Registry", "the registry is in"),
-    "telemetry": ("Telemetry", "logs and metrics go to"),
+from domicile.api import Basis
+from domicile.residency.facts import Fact, Site, Unknown
+from domicile.residency.places import Allowed
+from domicile.residency.verdict import Outcome, Result
+
+
+class _Words(NamedTuple):
+    field: str
+    """As spec.allow spells it."""
+    prefix: str
+    """Of the reason."""
+    sentence: str
+    """How a sentence begins."""
+
+
+WORDS: dict[str, _Words] = {
+    "workers": _Words("workers", "Workers", "worker nodes are in"),
+    "control_plane": _Words("controlPlane", "ControlPlane", "the control plane is in"),
+    "operator": _Words("operator", "Operator", "the operating company is under the law of"),
+    "operator_parent": _Words("operatorParent", "OperatorParent", "the operating company's parent is under the law of"),
+    "key_store": _Words("keyStore", "KeyStore", "the key store is in"),
+    "registry": _Words("registry", "Registry", "registry {} is in"),
+    "telemetry": _Words("telemetry", "Telemetry", "logs and metrics go to"),
+    "hub": _Words("hub", "Hub", "the hub is in"),
 }
-_FIELD = {"control_plane": "controlPlane", "key_store": "keyStore"}
+"""In the order in which they are judged and reported."""
 
 
-def unmet_dimensions(policy: ResidencyPolicy, facts: FactsInForce) -> tuple[Finding, ...]:
-    """What of `policy.spec.allow` the cluster does not meet, in the order of the dimensions."""
-    findings = (_unmet(dimension, policy, facts) for dimension in DIMENSIONS)
-    return tuple(finding for finding in findings if finding is not None)
+class Dimensions(NamedTuple):
+    """The lists of one policy, with their groups looked up."""
+
+    policy: str
+    allow: dict[str, Allowed]
+    """By dimension."""
+    basis: Basis | None
 
 
-def _unmet(dimension: str, policy: ResidencyPolicy, facts: FactsInForce) -> Finding | None:
-    prefix, sentence = _WHAT[dimension]
-    name, field = policy.metadata.name, _FIELD.get(dimension, dimension)
-    allowed: tuple[str, ...] = getattr(policy.spec.allow, dimension)
-    fact = facts.of(dimension)
+def results(dimensions: Dimensions, site: Site, hosts: Iterable[str], hub: Fact) -> Iterator[Result]:
+    """How each dimension of the policy fares on the site, with the registries that the model is pulled from there."""
+    for dimension in WORDS:
+        if dimension == "registry":
+            yield _registries(dimensions, site, hosts)
+        else:
+            yield _result(dimensions, dimension, hub if dimension == "hub" else site.facts.places[dimension])
+
+
+def _registries(dimensions: Dimensions, site: Site, hosts: Iterable[str]) -> Result:
+    """One result for all hosts: the first that nobody knows, which no exception covers; else the first that is elsewhere."""
+    found = [_result(dimensions, "registry", site.facts.registry(host), host) for host in sorted(hosts)]
+    unmet = [r for r in found if r.outcome is not Outcome.MET]
+    return min(unmet, key=lambda r: r.outcome is not Outcome.UNKNOWN, default=_met(dimensions, "registry"))
+
+
+def _result(dimensions: Dimensions, dimension: str, fact: Fact, of: str = "") -> Result:
+    field, prefix, words = WORDS[dimension]
+    rule, allowed, name = f"allow.{field}", dimensions.allow[dimension], dimensions.policy
+    sentence = words.format(of)
     if isinstance(fact, Unknown):
-        return Finding(f"{prefix}JurisdictionUnknown", f"{sentence} an unknown place: {fact.why}", name)
-    if not allowed:
-        message = f"{sentence} {fact.jurisdiction}, {name} allows none (spec.allow.{field} is empty)"
-        return Finding(f"{prefix}OutsideJurisdiction", message, name)
-    if not any(within(fact.jurisdiction, place) for place in allowed):
-        message = f"{sentence} {fact.jurisdiction}, {name} allows {', '.join(sorted(allowed))}"
-        return Finding(f"{prefix}OutsideJurisdiction", message, name)
-    return None
+        message = f"{sentence} an unknown place: {fact.why}"
+        reason = f"{prefix}JurisdictionUnknown"
+        return Result(name, rule, Outcome.UNKNOWN, "Deny", reason, message, dimensions.basis)
+    if allowed.allows(fact.jurisdiction):
+        return _met(dimensions, dimension)
+    wants = str(allowed) if allowed.listed else f"none (spec.{rule} is empty)"
+    message = f"{sentence} {fact.jurisdiction}, {name} allows {wants}"
+    return Result(name, rule, Outcome.UNMET, "Deny", f"{prefix}OutsideJurisdiction", message, dimensions.basis)
+
+
+def _met(dimensions: Dimensions, dimension: str) -> Result:
+    return Result(dimensions.policy, f"allow.{WORDS[dimension].field}", Outcome.MET, "Deny", basis=dimensions.basis)

@@ -25,6 +25,12 @@ class Grounds:
     """Name and digest of the spec of each attestation that the facts come from."""
     artifacts: tuple[str, ...]
     """The images and model artifacts that may run, each pinned by digest."""
+    records: tuple[tuple[str, str], ...] = ()
+    """Name and digest of the spec of each ResidencyRecord that it rests on."""
+    exceptions: tuple[tuple[str, str], ...] = ()
+    """Name and digest of the spec of each ResidencyException that it rests on."""
+    definitions: tuple[tuple[str, str], ...] = ()
+    """Name and digest of the spec of each JurisdictionGroup and DataClassification there was."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +70,16 @@ def permit(model: ModelRef, verdict: Lawful, grounds: Grounds) -> Permit:
 def _seal(model: ModelRef, member: MemberId, grounds: Grounds, until: datetime) -> str:
     return digest_of(
         [
-            "domicile.dev/permit/v1",
+            "domicile.dev/permit/v2",
             [model.namespace, model.name, model.uid],
             [member.name, member.uid],
             grounds.model,
             [list(pair) for pair in grounds.policies],
             [list(pair) for pair in grounds.attestations],
             list(grounds.artifacts),
+            [list(pair) for pair in grounds.records],
+            [list(pair) for pair in grounds.exceptions],
+            [list(pair) for pair in grounds.definitions],
             until.isoformat(),
         ]
     )

@@ -1,0 +1,346 @@
+"""What stays the same for a while: the facts of every cluster, and how each policy fares on each, worked out once.
+
+A sitting serves every question from its first moment up to the next one at which time alone changes something in it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+from domicile.api import ResidencyRecord
+from domicile.residency import closure, dimensions, records, rules
+from domicile.residency.cel import expression
+from domicile.residency.cel.times import Times
+from domicile.residency.compiled import Policy
+from domicile.residency.facts import Fact, Site, Unknown, sites, whole
+from domicile.residency.identity import MemberId
+from domicile.residency.rules import Clause
+from domicile.residency.setting import Asked, Law, Member
+from domicile.residency.verdict import Finding, Outcome, Result, finding
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fare:
+    """How some rules fare on one site, with what is told of it worked out once. A sitting makes each once, so that the same
+    one is known by its identity."""
+
+    results: tuple[Result, ...]
+    denied: tuple[Finding, ...] = ()
+    advice: tuple[Finding, ...] = ()
+    settled: tuple[Result, ...] = ()
+
+
+Column = tuple[Fare, ...]
+"""How some rules fare on every site, in the order of Sitting.places."""
+
+
+def fare(results: tuple[Result, ...]) -> Fare:
+    """The results, summed up."""
+    unmet = [r for r in results if r.outcome is not Outcome.MET]
+    if not unmet:
+        return Fare(results)
+    return Fare(
+        results,
+        tuple(finding(r) for r in unmet if r.denies),
+        tuple(finding(r) for r in unmet if r.advises),
+        tuple(r for r in unmet if r.settled_by),
+    )
+
+
+@dataclass(frozen=True)
+class Project:
+    """A model, as far as the policies that apply to it can tell it from another. Two with the same key fare alike."""
+
+    key: tuple[Any, ...]
+    enforced: tuple[Policy, ...]
+    audits: tuple[Policy, ...]
+    uncovered: tuple[str, ...] | None
+    """Data classes that no enforced policy speaks of; None where each has one."""
+    artifacts: tuple[str, ...]
+    hosts: tuple[str, ...]
+    """Hosts that its arguments name."""
+    namespace: str
+    data_classes: tuple[str, ...]
+    registries: tuple[str, ...] = field(compare=False)
+    """Hosts that its artifacts name."""
+    model: Mapping[str, Any] = field(compare=False)
+    """`model` as expressions see it."""
+    seen: Mapping[str, tuple[Any, ...]] = field(compare=False)
+    """What the rules of each policy can see of it."""
+
+    @property
+    def forbidding(self) -> frozenset[str]:
+        """Policies that allow no exception."""
+        return frozenset(policy.name for policy in (*self.enforced, *self.audits) if policy.forbids_exceptions)
+
+    @property
+    def wants_records(self) -> bool:
+        """Whether a rule may ask for a record."""
+        return any(policy.wants_records for policy in (*self.enforced, *self.audits))
+
+
+def project(
+    asked: Asked,
+    classes: tuple[str, ...],
+    uncovered: tuple[str, ...] | None,
+    enforced: tuple[Policy, ...],
+    audits: tuple[Policy, ...],
+    held: tuple[ResidencyRecord, ...],
+) -> Project:
+    """The model under these policies."""
+    model = {
+        "name": asked.ref.name,
+        "namespace": asked.ref.namespace,
+        "namespaceLabels": dict(asked.namespace_labels),
+        "dataClasses": list(classes),
+        "artifacts": list(asked.artifacts),
+        **asked.traits,
+    }
+    hosts = closure.named_hosts(asked.arguments)
+    registries = tuple(sorted({artifact.partition("/")[0] for artifact in asked.artifacts}))
+    views: dict[frozenset[str] | None, tuple[Any, ...]] = {}
+    for policy in (*enforced, *audits):
+        if policy.model_fields not in views:
+            views[policy.model_fields] = _seen(policy.model_fields, model)
+    seen = {
+        policy.name: (views[policy.model_fields], *_records(policy, held, asked.ref.namespace, classes))
+        for policy in (*enforced, *audits)
+    }
+    names = tuple(p.name for p in enforced), tuple(p.name for p in audits)
+    key = (*names, uncovered, registries, hosts, tuple(seen.values()))
+    return Project(
+        key, enforced, audits, uncovered, asked.artifacts, hosts, asked.ref.namespace, classes, registries, model, seen
+    )
+
+
+class Sitting:
+    """The facts and results of one stretch of time. What it keeps can be worked out again from what it was made of."""
+
+    def __init__(
+        self, law: Law, members: tuple[Member, ...], hub: MemberId | None, now: datetime, times: Times
+    ) -> None:
+        """`times`: when time alone changes what any rule says. It serves up to the next such moment."""
+        self.members = tuple(sorted(members, key=lambda member: member.id))
+        self.since = self.now = now
+        self._moment = now
+        self.records = records.in_force(law.records, now)
+        self.kept: dict[Any, Any] = {}
+        """What was made of the results, by who made it."""
+        self._asked = members, hub
+        of = _attestations(law)
+        found = [sites(m.id, of(m.id), now, m.reported) for m in self.members]
+        self._sites = {m.id: each for m, each in zip(self.members, found, strict=True)}
+        hubs = sites(hub, law.attestations, now) if hub is not None else None
+        self.hub: Fact = whole(hubs) if hubs else Unknown("the hub does not know its own identity")
+        self.hub_sites = hubs.sites if hubs else ()
+        self.hub_changes = hubs.until if hubs else None
+        """When a fact about the hub next begins or ends."""
+        self._hub_facts = rules.hub_facts(hubs.sites[0], self.hub) if hubs else {}
+        self.places = tuple((m, site) for m, each in zip(self.members, found, strict=True) for site in each.sites)
+        """Every site of every member."""
+        self.by_member = tuple((m, each.sites, each.until) for m, each in zip(self.members, found, strict=True))
+        self.index = {(m.id, site.pool): n for n, (m, site) in enumerate(self.places)}
+        self._clusters = tuple(rules.cluster_facts(site) for _, site in self.places)
+        self._values = self._ready({})
+        self._last: tuple[Mapping[str, Any] | None, tuple[expression.Values, ...]] = None, ()
+        ends = [s.until for s in (*found, *([hubs] if hubs else [])) if s.until is not None]
+        self.changes = min([*ends, *records.moments(law.records, now)], default=None)
+        """The next moment at which a fact or a record begins or ends."""
+        self._until = self.changes
+        self._ends = tuple(rules.ends(facts) for facts in self._clusters)
+        self._hub_ends = rules.ends(self._hub_facts)
+        for ends_there in self._ends:
+            self.ends_by(times.ahead(now, ends_there, self._hub_ends))
+        self._fares: dict[tuple[Any, ...], tuple[tuple[Fare, ...], ...]] = {}
+        self._columns: dict[tuple[Any, ...], Any] = {}
+        self.verdicts: dict[tuple[Any, ...], Any] = {}
+        """By what they were made of."""
+        self._pulls: dict[tuple[Any, ...], tuple[str, ...]] = {}
+
+    def serves(self, members: tuple[Member, ...], hub: MemberId | None, now: datetime) -> bool:
+        """Whether it answers questions about these members at that moment."""
+        here = self.since <= now and (self._until is None or now < self._until) and self._asked == (members, hub)
+        if here:
+            self.now = now
+        return here
+
+    def ends_by(self, moment: datetime | None) -> None:
+        """Something that was made of it holds only before that moment, if there is one."""
+        if moment is not None:
+            self._until = moment if self._until is None else min(self._until, moment)
+
+    def begins_at(self, moment: datetime) -> None:
+        """Something that was made of it holds only from that moment on."""
+        self.since = max(self.since, moment)
+
+    def remembered(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """What was made once of the facts."""
+        if key not in self._columns:
+            self._columns[key] = make()
+        return self._columns[key]
+
+    def sites(self, member: Member) -> tuple[Site, ...]:
+        """The sites of a member."""
+        return self._sites[member.id].sites
+
+    def turns(self, member: Member, times: Times) -> datetime | None:
+        """When time alone next changes what rules with these times say of a member."""
+        at = self.index[member.id, self.sites(member)[0].pool]
+        return times.ahead(self._moment, self._ends[at], self._hub_ends)
+
+    def until(self, member: Member) -> datetime | None:
+        """When a fact about the member next begins or ends."""
+        return self._sites[member.id].until
+
+    def results(self, case: Project, policies: tuple[Policy, ...], member: Member, site: Site) -> tuple[Result, ...]:
+        """How all rules of the policies fare, in the order of the policies."""
+        at = self.index[member.id, site.pool]
+        return tuple(r for policy in policies for column in self._columns_of(case, policy) for r in column[at].results)
+
+    def fares(self, case: Project, policy: Policy) -> tuple[tuple[Fare, ...], ...]:
+        """For every site: how the policy's rules fare that are not simply met there, in their order."""
+        key = (policy.name, case.registries, case.hosts, case.seen[policy.name])
+        if key not in self._fares:
+            rows = zip(*self._columns_of(case, policy), strict=True)
+            self._fares[key] = tuple([tuple([f for f in row if f.denied or f.advice or f.settled]) for row in rows])
+        return self._fares[key]
+
+    def _columns_of(self, case: Project, policy: Policy) -> list[Column]:
+        return [
+            self._dimensions(policy, case.registries),
+            self.remembered(
+                ("allow.hosts", policy.name, case.hosts),
+                lambda: (fare((_hosts(policy, case.hosts),)),) * len(self.places),
+            ),
+            self._contradictions(policy),
+            *(self._clause(case, clause) for clause in policy.clauses),
+        ]
+
+    def _dimensions(self, policy: Policy, registries: tuple[str, ...]) -> Column:
+        return self.remembered(
+            ("dimensions", policy.name, registries),
+            lambda: tuple(
+                fare(tuple(dimensions.results(policy.dimensions, site, self._hosts_of(registries, member), self.hub)))
+                for member, site in self.places
+            ),
+        )
+
+    def _hosts_of(self, registries: tuple[str, ...], member: Member) -> tuple[str, ...]:
+        key = registries, member.mirrors
+        if key not in self._pulls:
+            self._pulls[key] = closure.registry_hosts(registries, member.mirrors)
+        return self._pulls[key]
+
+    def _contradictions(self, policy: Policy) -> Column:
+        return self.remembered(
+            ("onContradiction", policy.name),
+            lambda: tuple(fare((_contradiction(policy, site),)) for _, site in self.places),
+        )
+
+    def _clause(self, case: Project, clause: Clause) -> Column:
+        key = ("rule", clause.policy, clause.rule.name, _seen(_fields(clause), case.model))
+        alone = self.remembered(
+            key,
+            lambda: tuple(
+                self._fare(at, rules.result(clause, values)) for at, values in enumerate(self._values_for(case, clause))
+            ),
+        )
+        if clause.rule.on_unmet != "RequireRecord":
+            return alone
+        found = records.for_model(self.records, clause.rule, case.namespace, case.data_classes)
+        return self.remembered(
+            ("record", *key, *(record.metadata.name for record in found)),
+            lambda: tuple(
+                self._fare(at, rules.with_record(each.results[0], clause.rule, site, found))
+                for at, (each, (_, site)) in enumerate(zip(alone, self.places, strict=True))
+            ),
+        )
+
+    def _fare(self, at: int, result: Result) -> Fare:
+        """The same one for the same result, however many models have it: verdicts on the same fares are the same."""
+        key = (at, result.policy, result.rule, result.outcome, result.message, result.settled_by)
+        return self.remembered(key, lambda: fare((result,)))
+
+    def _values_for(self, case: Project, clause: Clause) -> tuple[expression.Values, ...]:
+        written = clause.compiled
+        if not isinstance(written, expression.Expression) or not (
+            written.uses_policy or written.model_fields != frozenset()
+        ):
+            return self._values
+        if written.uses_policy:
+            return self._ready({"model": case.model, "policy": {"name": clause.policy}})
+        model, ready = self._last
+        if model is not case.model:
+            ready = self._ready({"model": case.model})
+            self._last = case.model, ready
+        return ready
+
+    def _ready(self, more: Mapping[str, Any]) -> tuple[expression.Values, ...]:
+        """Variables of each site, with these."""
+        return tuple(expression.values({**self._variables(n), **more}) for n in range(len(self.places)))
+
+    def _variables(self, place: int) -> dict[str, Any]:
+        return {"cluster": self._clusters[place], "hub": self._hub_facts, "now": self._moment}
+
+
+def _attestations(law: Law) -> Any:
+    """The attestations of one cluster: those that share its name or its UID."""
+    by: dict[str, list[Any]] = {}
+    for attestation in law.attestations:
+        of = attestation.spec.cluster_ref
+        for key in {f"name/{of.name}", f"uid/{of.uid}"}:
+            by.setdefault(key, []).append(attestation)
+
+    def of_member(member: MemberId) -> list[Any]:
+        named, same = by.get(f"name/{member.name}", []), by.get(f"uid/{member.uid}", [])
+        return [*named, *(a for a in same if a.spec.cluster_ref.name != member.name)]
+
+    return of_member
+
+
+def _records(
+    policy: Policy, held: tuple[ResidencyRecord, ...], namespace: str, classes: tuple[str, ...]
+) -> Iterator[tuple[str, ...]]:
+    """Names of the records that each rule would find for the model: all that such a rule sees of it."""
+    for clause in policy.clauses:
+        if clause.rule.on_unmet == "RequireRecord":
+            found = records.for_model(held, clause.rule, namespace, classes)
+            yield tuple(record.metadata.name for record in found)
+
+
+def _fields(clause: Clause) -> frozenset[str] | None:
+    """Fields of the model that the expression may ask for; None: any."""
+    written = clause.compiled
+    return written.model_fields if isinstance(written, expression.Expression) else frozenset()
+
+
+def _hosts(policy: Policy, named: tuple[str, ...]) -> Result:
+    strange = [host for host in named if host not in policy.hosts]
+    if not strange:
+        return Result(policy.name, "allow.hosts", Outcome.MET, "Deny", basis=policy.dimensions.basis)
+    wants = ", ".join(sorted(policy.hosts)) or "none (spec.allow.hosts is empty)"
+    message = f"the server's arguments name {', '.join(strange)}, {policy.name} allows {wants}"
+    return Result(policy.name, "allow.hosts", Outcome.UNMET, "Deny", "HostNotAllowed", message, policy.dimensions.basis)
+
+
+def _contradiction(policy: Policy, site: Site) -> Result:
+    effect = "Deny" if policy.denies_contradiction else "Advise"
+    if not site.facts.contradictions:
+        return Result(policy.name, "onContradiction", Outcome.MET, effect)
+    message = f"{site.facts.contradictions[0]}, and that contradicts what was attested"
+    return Result(policy.name, "onContradiction", Outcome.UNMET, effect, "NodesContradictAttestation", message)
+
+
+def _seen(names: frozenset[str] | None, model: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What rules that ask for these fields can see of a model. One that is not there is not one that is null."""
+    return tuple((name, _frozen(model[name])) for name in sorted(model if names is None else names) if name in model)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[str, Any]", value).items()
+        return tuple(sorted((key, _frozen(each)) for key, each in pairs))
+    if isinstance(value, list | tuple):
+        return tuple(_frozen(each) for each in cast("list[Any]", value))
+    return value
