@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 import builders
-from domicile import kube, serving
+from domicile import kube, residency, serving
 from domicile.fleet import inventory, kinds, rbac, sight
+from domicile.residency import facts
 from domicile.serving import MODEL_LABEL, MODEL_UID, WORKLOAD
 
 GPU = inventory.ACCELERATOR
@@ -32,6 +33,12 @@ def node(
             "images": [{"names": ["a", "b"]}],
         },
     }
+
+
+def of_region(region: Any, **spec: Any) -> kube.Object:
+    made = node(**spec)
+    made["metadata"]["labels"][kinds.REGION] = region
+    return made
 
 
 def pod(
@@ -187,6 +194,68 @@ def test_a_node_that_only_says_it_lives_is_no_change() -> None:
     assert kept == kinds.node_kept(node(heartbeat="09:05"))
     assert kept != kinds.node_kept(node(heartbeat="09:05", ready="Unknown"))
     assert "images" not in str(kept)
+
+
+REPORTED: dict[str, tuple[list[kube.Object], tuple[str, ...], tuple[str, ...]]] = {
+    "nothing": ([node()], (), ()),
+    "a region, and a machine of a zone": (
+        [of_region("ap-southeast-1", providerID="aws:///ap-southeast-1a/i-0abc")],
+        ("ap-southeast-1",),
+        ("aws:///ap-southeast-1a/",),
+    ),
+    "a provider who names the machine alone": ([node(providerID="hcloud://4711")], (), ("hcloud://",)),
+    "two machines of one place count once": (
+        [of_region("x", providerID="kind://docker/a/1"), of_region("x", providerID="kind://docker/a/2")],
+        ("x",),
+        ("kind://docker/a/",),
+    ),
+    "two places": ([of_region("x"), of_region("y")], ("x", "y"), ()),
+    "a name that says no place": ([node(providerID="4711")], (), ()),
+    "what is no text": ([of_region(7, providerID=[7])], (), ()),
+}
+
+
+@pytest.mark.parametrize(("nodes", "regions", "providers"), REPORTED.values(), ids=REPORTED.keys())
+def test_what_nodes_say_of_themselves(
+    nodes: list[kube.Object], regions: tuple[str, ...], providers: tuple[str, ...]
+) -> None:
+    found = inventory.reported(kinds.node_kept(each) for each in nodes)
+    assert found == residency.Reported(frozenset(regions), frozenset(providers))
+
+
+PREFIXES = {
+    "the provider": ("hcloud://", True),
+    "the zone": ("aws:///ap-southeast-1", True),
+    "another zone": ("aws:///eu-west-1", False),
+}
+
+
+@pytest.mark.parametrize(("prefix", "agrees"), PREFIXES.values(), ids=PREFIXES.keys())
+def test_a_prefix_of_the_provider_id_agrees_with_what_is_kept_of_it(prefix: str, agrees: bool) -> None:
+    machine = "hcloud://4711" if prefix.startswith("hcloud") else "aws:///ap-southeast-1a/i-0abc"
+    reported = inventory.reported([kinds.node_kept(node(providerID=machine))])
+    attested = builders.attestation(has={"nodes": {"providerPrefixes": [prefix]}})
+    (site,) = facts.sites(builders.member(), [attested], builders.NOW, reported).sites
+    assert (site.facts.contradictions == ()) is agrees
+
+
+def test_labels_that_a_node_cannot_put_on_itself_are_kept_to_tell_pools() -> None:
+    pool = {"domicile.node-restriction.kubernetes.io/pool": "sg", "node-restriction.kubernetes.io/site": "1"}
+    labelled_node: Any = node()
+    labelled_node["metadata"]["labels"] |= {**pool, "fake-node-restriction.kubernetes.io.example/pool": "sg"}
+    (found,) = inventory.accelerators([kinds.node_kept(labelled_node)], [], [])
+    assert found.restricted == pool
+
+
+def test_a_copy_that_waits_for_a_node_of_a_pool_counts_there() -> None:
+    label = "node-restriction.kubernetes.io/site"
+    nodes: list[Any] = [node(), node()]
+    for each, name, site in zip(nodes, "ab", "12", strict=True):
+        each["metadata"] = {"name": name, "labels": {**each["metadata"]["labels"], label: site}}
+    waiting: Any = service(copies=1, each=2)
+    waiting["spec"]["predictor"]["nodeSelector"] = {label: "2"}
+    found = inventory.accelerators([kinds.node_kept(each) for each in nodes], [], [waiting])
+    assert [sum(each.granted.values()) for each in found] == [0, 2]
 
 
 def kept_pod(**status: Any) -> serving.SeenPod:

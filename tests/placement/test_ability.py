@@ -1,5 +1,6 @@
 """Whether a cluster can run a model, and on which of its nodes."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -292,3 +293,49 @@ def test_sizes_are_never_rounded_up() -> None:
 
 def test_the_view_is_of_the_member_that_was_asked_about() -> None:
     assert view("de").member == member("de")
+
+
+# Pools of nodes of which each is lawful.
+
+SITE = "site.node-restriction.kubernetes.io/name"
+EAST, WEST = ((SITE, "east"),), ((SITE, "west"),)
+
+
+def at(pool: placement.Selector, name: str, product: str = "NVIDIA-L4", **more: Any) -> placement.AcceleratorNode:
+    return replace(node(name, product, **more), restricted=dict(pool))
+
+
+def on(pool: placement.Selector, **more: str) -> placement.Current:
+    return placement.Current({**dict(pool), **more})
+
+
+BOTH = view("sg", at(EAST, "e"), at(WEST, "w"))
+FULL_EAST = view("sg", at(EAST, "e", granted=1), at(WEST, "w"))
+GPU = asked({"count": 1})
+POOLS: dict[str, tuple[placement.Need, placement.ClusterView, Any, tuple[placement.Selector, ...], dict[str, str]]] = {
+    "no accelerators: the first pool": (asked(), BOTH, None, (EAST, WEST), dict(EAST)),
+    "no accelerators: where it is": (asked(), BOTH, on(WEST), (EAST, WEST), dict(WEST)),
+    "no accelerators: not where it is not lawful": (asked(), BOTH, on(WEST), (EAST,), dict(EAST)),
+    "accelerators of the pool": (GPU, BOTH, None, (WEST,), dict(WEST) | L4),
+    "the next pool, where the first is full": (GPU, FULL_EAST, None, (EAST, WEST), dict(WEST) | L4),
+    "full, and the model's own": (
+        GPU, view("sg", at(EAST, "e", own=1), at(WEST, "w")), on(EAST, **L4), (WEST, EAST), dict(EAST) | L4,
+    ),
+    "what it had in the whole cluster is not of the pool": (
+        GPU, view("sg", node("x"), at(WEST, "w")), placement.Current(L4), (WEST,), dict(WEST) | L4,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("need", "cluster", "current", "pools", "selector"), POOLS.values(), ids=POOLS.keys())
+def test_it_runs_on_a_lawful_pool(need: Any, cluster: Any, current: Any, pools: Any, selector: dict[str, str]) -> None:
+    found = placement.ability(need, "retail-banking", "fraud-scorer", cluster, current, pools)
+    assert found == Able(tuple(sorted(selector.items())))
+
+
+def test_accelerators_of_other_nodes_are_none_of_the_pool() -> None:
+    cluster = view("sg", at(EAST, "e"), node("x"))
+    found = placement.ability(GPU, "retail-banking", "fraud-scorer", cluster, None, (WEST,))
+    assert isinstance(found, Unable)
+    assert found.reason == "NoAccelerators"
+    assert found.message.endswith(f"in pool {SITE}=west")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from builders import ARTIFACT, IMAGE, model, model_ref
+from builders import ARTIFACT, DIGEST, IMAGE, model, model_ref
 from domicile import serving
 from domicile.serving import MANAGED_BY, MANAGED_NAMESPACE, MODEL_LABEL, MODEL_UID, WORKLOAD
 
@@ -182,3 +182,41 @@ def test_artifacts_are_what_would_be_pulled(scheme: str) -> None:
 def test_kserve_s_models_can_be_loaded_ahead() -> None:
     serving.load()
     assert "kserve.models" in sys.modules
+
+
+MIRRORS = {
+    "none": ((), "registry.sg.example/serving/sklearn", "registry.sg.example/models/fraud"),
+    "of another registry": (
+        (("registry.ph.example", "mirror.ph.example"),),
+        "registry.sg.example/serving/sklearn",
+        "registry.sg.example/models/fraud",
+    ),
+    "a host": (
+        (("registry.sg.example", "mirror.ph.example:5000"),),
+        "mirror.ph.example:5000/serving/sklearn",
+        "mirror.ph.example:5000/models/fraud",
+    ),
+    "a host with a path": (
+        (("registry.sg.example", "mirror.ph.example/sg"),),
+        "mirror.ph.example/sg/serving/sklearn",
+        "mirror.ph.example/sg/models/fraud",
+    ),
+}
+
+
+@pytest.mark.parametrize(("mirrors", "image", "artifact"), MIRRORS.values(), ids=MIRRORS.keys())
+def test_a_member_pulls_from_its_mirror_the_same_digest(
+    mirrors: tuple[tuple[str, str], ...], image: str, artifact: str
+) -> None:
+    asked = model(storageUri=f"oci+native://{ARTIFACT}")
+    built = serving.workload(asked, {}, mirrors)
+    (container,) = runtime(built)["containers"]
+    assert container["image"] == f"{image}@{DIGEST}"
+    assert predictor(built)["model"]["storageUri"] == f"oci+native://{artifact}@{DIGEST}"
+    assert built.artifacts == tuple(sorted([f"{image}@{DIGEST}", f"{artifact}@{DIGEST}"]))
+    assert asked.spec.storage_uri == f"oci+native://{ARTIFACT}"
+
+
+def test_another_mirror_is_another_workload() -> None:
+    mirrored = serving.workload(model(), {}, (("registry.sg.example", "mirror.ph.example"),))
+    assert mirrored.digest != serving.workload(model(), {}).digest

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from domicile.fleet.kinds import FINISHED, deleting, model_name_of
+from domicile.fleet.kinds import FINISHED, REGION, deleting, model_name_of, restricted
 from domicile.kube import Object, shape
 from domicile.placement.accelerators import MEMORY_LABEL, PRODUCT_LABEL, selects
 from domicile.placement.view import AcceleratorNode, ModelName
+from domicile.residency import Reported
 from domicile.serving.workload import ACCELERATOR
 
 _REPELS = ("NoSchedule", "NoExecute")
@@ -45,7 +46,15 @@ def _node(node: Object, granted: Mapping[str, Mapping[ModelName, int]]) -> Accel
         memory_mib=int(memory) if memory.isascii() and memory.isdigit() else None,
         allocatable=node["accelerators"],
         granted=granted.get(name, {}),
+        restricted={key: value for key, value in labels.items() if restricted(key)},
     )
+
+
+def reported(nodes: Iterable[Object]) -> Reported:
+    """What the nodes say of themselves: where they are, and who provides them."""
+    every = list(nodes)
+    regions = {shape.text(shape.labels(node).get(REGION)) for node in every}
+    return Reported(frozenset(regions - {""}), frozenset({node["provider"] for node in every} - {""}))
 
 
 def _granted(pods: Iterable[Object]) -> Mapping[str, Mapping[ModelName, int]]:

@@ -59,7 +59,9 @@ _KEPT_OF_CONTAINER = ("name", "resources", "restartPolicy")
 _RELABELLED = "relabelledByOthers"
 FINISHED: Final = ("Succeeded", "Failed")
 """Phases of a pod that has ended. Its object may stay for long."""
-_NODE_LABELS = ("nvidia.com/gpu.product", "nvidia.com/gpu.memory")
+REGION = "topology.kubernetes.io/region"
+_NODE_LABELS = ("nvidia.com/gpu.product", "nvidia.com/gpu.memory", REGION)
+_RESTRICTED = "node-restriction.kubernetes.io"
 
 
 def model_name_of(manifest: Object) -> tuple[str, str] | None:
@@ -99,6 +101,12 @@ def namespace_kept(manifest: Object) -> Object:
     return {"metadata": _metadata(manifest)}
 
 
+def restricted(label: str) -> bool:
+    """Whether a node cannot put the label on itself."""
+    domain = label.partition("/")[0]
+    return domain == _RESTRICTED or domain.endswith(f".{_RESTRICTED}")
+
+
 def node_kept(manifest: Object) -> Object:
     """What says which accelerators it can give out now. Without heartbeat times: they are no change."""
     spec, status = shape.mapping(manifest.get("spec")), shape.mapping(manifest.get("status"))
@@ -107,9 +115,12 @@ def node_kept(manifest: Object) -> Object:
     return {
         "metadata": {
             "name": shape.metadata(manifest).get("name"),
-            "labels": {key: labels[key] for key in _NODE_LABELS if key in labels},
+            "labels": {key: labels[key] for key in labels if key in _NODE_LABELS or restricted(key)},
         },
         "ready": ready == ["True"],
+        "provider": "".join(
+            shape.text(spec.get("providerID")).rpartition("/")[:2]
+        ),  # without the single machine's name
         "unschedulable": spec.get("unschedulable") is True,
         "taints": sorted(
             {

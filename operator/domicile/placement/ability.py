@@ -1,13 +1,13 @@
 """Whether a cluster can run a model, and on which nodes: a chain of small checks over what the hub sees of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domicile.placement import accelerators
 from domicile.placement.accelerators import Selector
 from domicile.placement.current import Current
 from domicile.placement.need import Need
-from domicile.placement.view import ClusterView, OutOfSight, ServingMissing
+from domicile.placement.view import AcceleratorNode, ClusterView, ModelName, OutOfSight, ServingMissing
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,19 @@ class _Case:
     view: ClusterView
 
 
-def ability(need: Need, namespace: str, name: str, view: ClusterView, current: Current | None = None) -> Ability:
-    """Whether the model `namespace/name` can run on the cluster.
+WHOLE: tuple[Selector, ...] = ((),)
+"""The one pool of a cluster that is not divided: all of its nodes."""
+
+
+def ability(
+    need: Need,
+    namespace: str,
+    name: str,
+    view: ClusterView,
+    current: Current | None = None,
+    pools: tuple[Selector, ...] = WHOLE,
+) -> Ability:
+    """Whether the model `namespace/name` can run on the cluster, on one of the pools, of which each is lawful.
 
     `current` is how it stands there, None where it was not given to the cluster. The node selector in use is kept as long
     as its nodes suit the model. What the model's own pods have taken never counts against it.
@@ -56,10 +67,38 @@ def ability(need: Need, namespace: str, name: str, view: ClusterView, current: C
         finding = check(case)
         if finding is not None:
             return finding
-    found = accelerators.resolve(need, view.accelerators, (namespace, name), current)
+    found = [
+        _on(pool, need, view, (namespace, name), current) for pool in sorted(pools, key=lambda p: not _in(p, current))
+    ]
+    return next((each for each in found if isinstance(each, Able)), found[0])
+
+
+def _on(pool: Selector, need: Need, view: ClusterView, model: ModelName, current: Current | None) -> Able | Unable:
+    """Whether the pool can run it."""
+    nodes = tuple(node for node in view.accelerators if pool_has(pool, node))
+    found = accelerators.resolve(need, nodes, model, _within(pool, current))
     if isinstance(found, accelerators.Lacking):
-        return Unable(found.reason, found.message)
-    return Able(found.selector, found.waits)
+        where = f" in pool {' '.join(f'{key}={value}' for key, value in pool)}" if pool else ""
+        return Unable(found.reason, f"{found.message}{where}")
+    return Able(tuple(sorted({*pool, *found.selector})), found.waits)
+
+
+def pool_has(pool: Selector, node: AcceleratorNode) -> bool:
+    """Whether the node is of the pool."""
+    return all(node.restricted.get(key) == value for key, value in pool)
+
+
+def _in(pool: Selector, current: Current | None) -> bool:
+    """Whether the model runs on that pool now."""
+    return current is not None and all(current.node_selector.get(key) == value for key, value in pool)
+
+
+def _within(pool: Selector, current: Current | None) -> Current | None:
+    """How the model stands on the pool, by the rest of its node selector; None where it is not on it."""
+    if current is None or not _in(pool, current):
+        return None
+    rest = {key: value for key, value in current.node_selector.items() if key not in dict(pool)}
+    return replace(current, node_selector=rest)
 
 
 def _in_sight(case: _Case) -> NotSeen | None:

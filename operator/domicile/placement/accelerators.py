@@ -79,7 +79,7 @@ def _has_room(need: Need, nodes: Nodes, model: ModelName) -> bool:
 
 def selects(selector: Mapping[str, str], node: AcceleratorNode) -> bool:
     """Whether a pod with that node selector may be on the node."""
-    labels = {PRODUCT_LABEL: node.product, MEMORY_LABEL: str(node.memory_mib)}
+    labels = {**node.restricted, PRODUCT_LABEL: node.product, MEMORY_LABEL: str(node.memory_mib)}
     return all(labels.get(key) == value for key, value in selector.items())
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from domicile.residency.identity import MemberId
+from domicile.residency import MemberId, Reported
 
 ModelName = tuple[str, str]
 """Namespace and name of a model."""
@@ -56,6 +56,8 @@ class AcceleratorNode:
     """Accelerators that the node can give out."""
     granted: Mapping[ModelName, int] = field(default_factory=dict[ModelName, int])
     """Of those, what models placed by Domicile have, or are about to have, by model."""
+    restricted: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Its labels under node-restriction.kubernetes.io, which it cannot put on itself: they tell node pools apart."""
 
     def free_for(self, model: ModelName) -> int:
         """What no other model has. What its own pods have is the model's to keep."""
@@ -75,3 +77,7 @@ class ClusterView:
     """Namespaces there that Domicile does not own. It never takes one over."""
     foreign_services: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     """By namespace: names of InferenceServices there that Domicile did not make."""
+    reported: Reported = field(default_factory=Reported)
+    """What its nodes say of themselves."""
+    mirrors: tuple[tuple[str, str], ...] = ()
+    """Registry host, and where the member pulls from instead: as its RegionalCluster says."""

@@ -8,11 +8,12 @@ native) or switch it off; `oci+native://` says its mode itself, though the webho
 where the ConfigMap enables one mode or the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from domicile.api import SovereignModel, SovereignModelSpec
 from domicile.api.quantity import canonical
+from domicile.residency import mirrored
 from domicile.residency.canonical import digest_of
 from domicile.residency.identity import ModelRef
 from domicile.serving import kserve_models
@@ -31,8 +32,13 @@ CONTAINER = "kserve-container"
 """The name by which KServe knows the server's container."""
 
 
-def workload(model: SovereignModel, node_selector: Mapping[str, str]) -> Workload:
-    """All manifests of the model on a member, on the nodes that the selector names."""
+Mirrors = Iterable[tuple[str, str]]
+"""Registry host, and where the member pulls from instead."""
+
+
+def workload(model: SovereignModel, node_selector: Mapping[str, str], mirrors: Mirrors = ()) -> Workload:
+    """All manifests of the model on a member, on the nodes that the selector names, pulled from the member's mirrors."""
+    model = _as_pulled(model, tuple(mirrors))
     meta = model.metadata
     namespace = _namespace(meta.namespace)
     companions = (_service_account(model), _serving_runtime(model))
@@ -47,6 +53,16 @@ def workload(model: SovereignModel, node_selector: Mapping[str, str]) -> Workloa
         artifacts=artifacts(model.spec),
         digest=digest,
     )
+
+
+def _as_pulled(model: SovereignModel, mirrors: tuple[tuple[str, str], ...]) -> SovereignModel:
+    if not mirrors:
+        return model
+    spec = model.spec
+    scheme, _, artifact = spec.storage_uri.partition("://")
+    runtime = spec.runtime.model_copy(update={"image": mirrored(spec.runtime.image, mirrors)})
+    changed = {"runtime": runtime, "storage_uri": f"{scheme}://{mirrored(artifact, mirrors)}"}
+    return model.model_copy(update={"spec": spec.model_copy(update=changed)})
 
 
 def artifacts(spec: SovereignModelSpec) -> tuple[str, ...]:
