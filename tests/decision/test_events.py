@@ -22,6 +22,10 @@ def condition(kind: str, reason: str, message: str = "so it is", state: str = "F
     return Condition(type=kind, status=value, last_transition_time=a.NOW, reason=reason, message=message)
 
 
+def warned(kind: str, message: str = "x", state: str = "False") -> SovereignModelStatus:
+    return SovereignModelStatus(conditions=(condition(kind, "Foreseen", message, state),))
+
+
 NOTHING = SovereignModelStatus()
 UNLAWFUL = ("UnlawfulPlacement", "being withdrawn from sg: nodes are in MY")
 CHANGES = {
@@ -52,6 +56,11 @@ CHANGES = {
         ["Warning NoLawfulCluster "],
     ),
     "on its way": (NOTHING, status(ready=("Progressing", "x")), []),
+    "evidence ends soon": (NOTHING, warned("EvidenceCurrent"), ["Warning Foreseen "]),
+    "an audit would deny": (warned("EvidenceCurrent"), warned("AuditPassed"), ["Warning Foreseen "]),
+    "warned as before": (warned("AuditPassed"), warned("AuditPassed"), []),
+    "warned in other words": (warned("AuditPassed"), warned("AuditPassed", "y"), ["Warning Foreseen "]),
+    "nothing to warn of": (NOTHING, warned("EvidenceCurrent", state="True"), []),
     "being deleted": (status(ready=("Serving", "x")), status(ready=("Deleting", "x")), []),
 }
 
@@ -64,6 +73,29 @@ def test_a_change_tells(before, after, expected) -> None:
 def test_ready_is_no_trouble() -> None:
     ready = condition("Ready", "Serving", state="True")
     assert events.told(NOTHING, SovereignModelStatus(conditions=(ready,))) == ()
+
+
+def foreseen(kind: str, message: str, state: str = "False") -> SovereignModelStatus:
+    return SovereignModelStatus(conditions=(condition(kind, "Foreseen", message, state),))
+
+
+FORESEEN = {
+    "something ends soon": (NOTHING, foreseen("EvidenceCurrent", "sg-2026 ends"), ["Warning Foreseen sg-2026 ends"]),
+    "an audit would deny": (NOTHING, foreseen("AuditPassed", "next denies"), ["Warning Foreseen next denies"]),
+    "it was told before": (foreseen("AuditPassed", "next denies"), foreseen("AuditPassed", "next denies"), []),
+    "it is told in other words": (
+        foreseen("AuditPassed", "next denies"),
+        foreseen("AuditPassed", "next and last deny"),
+        ["Warning Foreseen next and last deny"],
+    ),
+    "nothing ends soon": (NOTHING, foreseen("EvidenceCurrent", "all is well", "True"), []),
+    "it was renewed": (foreseen("EvidenceCurrent", "sg-2026 ends"), NOTHING, []),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "expected"), FORESEEN.values(), ids=FORESEEN.keys())
+def test_what_is_foreseen_is_told_once(before, after, expected) -> None:
+    assert [f"{told.type} {told.reason} {told.note}" for told in events.told(before, after)] == expected
 
 
 def test_placed_says_why_here_and_why_not_elsewhere() -> None:

@@ -208,12 +208,43 @@ UNREADABLE = {
         {},
     ),
     "the policy that covers the model": ("ResidencyPolicy/next", a.policy(data_classes=("other",)), {a.uid("sg")}),
+    "facts, where no policy speaks of the class": ("ClusterAttestation/next", a.policy(data_classes=("other",)), {}),
+    "a group: its members may be allowed": ("JurisdictionGroup/next", a.policy(everywhere=("PH",)), {a.uid("sg")}),
+    "a record: it may settle a rule": ("ResidencyRecord/next", a.policy(everywhere=("PH",)), {a.uid("sg")}),
+    "an exception: it may settle a rule": ("ResidencyException/next", a.policy(everywhere=("PH",)), {a.uid("sg")}),
+    "an order of classes: it may drop one that denies": (
+        "DataClassification/next",
+        a.policy(everywhere=("PH",)),
+        {a.uid("sg")},
+    ),
+    "an order of classes: it may drop one that nothing covers": (
+        "DataClassification/next",
+        a.policy(data_classes=("other",)),
+        {a.uid("sg")},
+    ),
+    "facts: pools could stand in the part of the country that is allowed": (
+        "ClusterAttestation/next",
+        a.policy(workers=("SG-1",)),
+        {a.uid("sg")},
+    ),
+    "facts: so could those of the hub": ("ClusterAttestation/next", a.policy(hub=("SG-1",)), {a.uid("sg")}),
+    "facts: a group can have a part of a country too": (
+        "ClusterAttestation/next",
+        a.policy(workers=("group:parts",)),
+        {a.uid("sg")},
+    ),
+    "facts: no pool of a cluster in one country stands in another": (
+        "ClusterAttestation/next",
+        a.policy(workers=("PH", "group:far-away", "group:not-there")),
+        {},
+    ),
 }
 
 
 @pytest.mark.parametrize(("name", "policy", "left"), UNREADABLE.values(), ids=UNREADABLE.keys())
 def test_with_something_unreadable_only_what_is_unlawful_anyway_is_withdrawn(name, policy, left) -> None:
-    state = w.settled(replace(w.running("sg"), unreadable=(name,), policies=(policy,)))
+    groups = (a.group("parts", "SG-1"), a.group("far-away", "DE"))
+    state = w.settled(replace(w.running("sg"), unreadable=(name,), policies=(policy,), further={"groups": groups}))
     assert set(state.there) == set(left)
 
 
@@ -248,11 +279,55 @@ def test_a_spec_that_cannot_be_read_stops_placing_leaves_alone_what_runs_and_say
 
 DAMAGED = {
     "unlawful by classes that can be read": ("customer.pii", {"policies": PH_ONLY}, {}),
+    "by a rule about what cannot be read of it": (
+        "customer.pii",
+        {"policies": (a.policy(rules=[a.rule(expression="model.accelerators < 1")]),)},
+        {a.uid("sg")},
+    ),
+    "by a rule about what it pulls, which nobody knows": (
+        "customer.pii",
+        {"policies": (a.policy(rules=[a.rule(expression="model.artifacts.exists(x, x.startsWith('r'))")]),)},
+        {a.uid("sg")},
+    ),
+    "by a rule about its classes": (
+        "customer.pii",
+        {"policies": (a.policy(rules=[a.rule(expression="!('customer.pii' in model.dataClasses)")]),)},
+        {},
+    ),
+    "by a rule about the cluster": (
+        "customer.pii",
+        {"policies": (a.policy(rules=[a.rule(expression="cluster.certifications.exists(c, c.name == 'C5')")]),)},
+        {},
+    ),
     "of a class that no policy covers": ("health", {}, {}),
     "of a class that a policy may cover": ("health", {"unreadable": ("ResidencyPolicy/next",)}, {a.uid("sg")}),
     "in a namespace that is not known": ("customer.pii", {"policies": PH_ONLY, "labels": None}, {a.uid("sg")}),
     "of classes that nobody knows": (None, {"policies": PH_ONLY}, {a.uid("sg")}),
 }
+
+
+SITE = "site.node-restriction.kubernetes.io/name"
+POOLS = {
+    "nodePools": [
+        {"name": name, "nodeSelector": {SITE: name}, "workers": {"jurisdiction": place}}
+        for name, place in (("east", "SG"), ("west", "PH"))
+    ]
+}
+IN_POOLS = {
+    "one pool is denied by what cannot be read alone": (["SG"], {a.uid("sg")}),
+    "all pools are elsewhere": (["DE"], {}),
+}
+
+
+@pytest.mark.parametrize(("workers", "left"), IN_POOLS.values(), ids=IN_POOLS.keys())
+def test_of_a_spec_that_cannot_be_read_a_cluster_is_denied_where_all_of_its_pools_are(workers, left) -> None:
+    rules = [a.rule(expression="model.accelerators < 1"), a.rule("no-artifact", "model.artifacts.size() == 9")]
+    state = replace(
+        w.running("sg"),
+        policies=(a.policy(workers=workers, rules=rules),),
+        attestations=(a.attestation(workers=None, has=POOLS),),
+    )
+    assert set(w.settled(w.damaged(state, "customer.pii")).there) == set(left)
 
 
 @pytest.mark.parametrize(("data_class", "world", "left"), DAMAGED.values(), ids=DAMAGED.keys())

@@ -11,6 +11,7 @@ from decision import world as w
 from domicile import decision, placement, residency
 from domicile.api import ModelRemnant, SovereignModel, SovereignModelStatus
 from domicile.decision import AddFinalizer, Place, Plan, Refusal, ReleaseFinalizer, Snapshot, Withdraw
+from domicile.decision.decide import question
 from domicile.residency import MemberId
 
 NAMES = ("sg", "ph", "de")
@@ -115,11 +116,9 @@ def lawful_now(state: w.World) -> set[MemberId]:
     assert state.model is not None
     if state.labels is None:
         return set()
-    members = tuple(view.member for view in state.views.values())
-    question = residency.Question(
-        w.snapshot(state).data_classes, state.labels, state.policies, state.attestations, members, state.now
-    )
-    return {v.member for v in residency.judge(question).verdicts if isinstance(v, residency.Lawful)}
+    asked = question(w.snapshot(state), state.now)
+    law = residency.Law(state.policies, state.attestations)
+    return {v.member for v in residency.judge(law, asked).verdicts if isinstance(v, residency.Lawful)}
 
 
 def present(seen: Snapshot) -> set[MemberId]:

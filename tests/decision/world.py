@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import builders as a
-from domicile import decision, placement, serving
+from domicile import decision, placement, residency, serving
 from domicile.api import (
     ClusterAttestation,
     ModelRemnant,
@@ -58,6 +58,8 @@ class World:
     """Registered members, by name."""
     policies: tuple[ResidencyPolicy, ...] = (a.policy(),)
     attestations: tuple[ClusterAttestation, ...] = ()
+    further: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Records, exceptions and so on, by field of the law."""
     labels: Mapping[str, str] | None = field(default_factory=dict[str, str])
     unreadable: tuple[str, ...] = ()
     there: Mapping[str, Copy] = field(default_factory=dict[str, Copy])
@@ -119,8 +121,8 @@ def snapshot(state: World) -> Snapshot:
     return Snapshot(
         model=state.model,
         namespace_labels=state.labels,
-        policies=state.policies,
-        attestations=state.attestations,
+        engine=residency.Engine(residency.Law(state.policies, a.with_hub(state.attestations), **state.further)),
+        hub=a.member("hub"),
         members=state.views,
         seen={
             name: state.there[view.member.uid].seen() if view.member.uid in state.there else nothing

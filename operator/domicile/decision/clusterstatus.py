@@ -6,6 +6,7 @@ from itertools import groupby
 from domicile.api import Accelerator, RegionalCluster, RegionalClusterStatus
 from domicile.decision.conditions import Claim, settled, summary
 from domicile.placement.view import AcceleratorNode, ClusterView, OutOfSight, ServingMissing
+from domicile.residency import Law, facts
 
 _VOLATILE = frozenset({"Unreachable"})
 """Reasons whose message differs from one attempt to the next. The first one stands, so that a dead member costs one write."""
@@ -15,11 +16,11 @@ _SUMMARY_LIMIT = 4096
 """What the field takes. Products are named by the member."""
 
 
-def cluster_status(cluster: RegionalCluster, view: ClusterView, now: datetime) -> RegionalClusterStatus:
+def cluster_status(cluster: RegionalCluster, view: ClusterView, law: Law, now: datetime) -> RegionalClusterStatus:
     """What to report of a member. While it is out of sight, what was last known of it stays."""
     before = cluster.status or RegionalClusterStatus()
     parts = _reachable(view), _serving(view)
-    claims = tuple(_steadied(claim, before) for claim in (summary(parts), *parts))
+    claims = tuple(_steadied(claim, before) for claim in (summary(parts), *parts, _facts(view, law, now)))
     generation = cluster.metadata.generation
     conditions = settled(claims, before.conditions, generation, now)
     if isinstance(view.connection, OutOfSight):
@@ -35,6 +36,11 @@ def cluster_status(cluster: RegionalCluster, view: ClusterView, now: datetime) -
     )
 
 
+def look_again(view: ClusterView, law: Law, now: datetime) -> datetime | None:
+    """When time alone may change what is told of the member: an attestation of it begins or ends."""
+    return facts.sites(view.member, law.attestations, now, view.reported).until
+
+
 def _reachable(view: ClusterView) -> Claim:
     if isinstance(view.connection, OutOfSight):
         status = "Unknown" if view.connection.reason == "Connecting" else "False"
@@ -48,6 +54,21 @@ def _serving(view: ClusterView) -> Claim:
     if isinstance(view.serving, ServingMissing):
         return Claim("ServingAvailable", "False", "KServeMissing", view.serving.message)
     return Claim("ServingAvailable", "True", "KServeFound", "InferenceServices are served")
+
+
+def _facts(view: ClusterView, law: Law, now: datetime) -> Claim:
+    """Whether what the nodes say of themselves can be, if what was attested is right."""
+    if isinstance(view.connection, OutOfSight):
+        return Claim("FactsConsistent", "Unknown", "OutOfSight", "the member cannot be seen")
+    found = facts.sites(view.member, law.attestations, now, view.reported).sites[0].facts
+    if found.contradictions:
+        message = f"{'; '.join(found.contradictions)}, and that contradicts what was attested: find out which is right"
+        return Claim("FactsConsistent", "False", "NodesContradictAttestation", message)
+    if not found.attestations:
+        return Claim(
+            "FactsConsistent", "Unknown", "NothingAttested", "no ClusterAttestation is in force for this cluster"
+        )
+    return Claim("FactsConsistent", "True", "Consistent", "the nodes say nothing that contradicts what was attested")
 
 
 def _steadied(claim: Claim, before: RegionalClusterStatus) -> Claim:

@@ -3,9 +3,18 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from domicile import placement, residency, serving
-from domicile.api import ModelRemnant, Placement, ResidencyPolicy
+from domicile.api import (
+    ClusterAttestation,
+    DataClassification,
+    ModelRemnant,
+    Placement,
+    ResidencyPolicy,
+    SovereignModel,
+)
+from domicile.api.jurisdiction import GROUP_PREFIX
 from domicile.api.sovereignmodel import FINALIZER
 from domicile.decision import report
 from domicile.decision.outlook import Outlook, Standing
@@ -52,7 +61,7 @@ def _hold(seen: Snapshot, now: datetime) -> Plan:
     judgement = _judge(seen, now)
     # By UID: of a cluster that was joined under two names, the one under which it is lawful counts.
     lawful = {verdict.member.uid for verdict in judgement.verdicts if isinstance(verdict, Lawful)}
-    unlawful = {member for member in _unlawful_anyway(seen, judgement) if member.uid not in lawful}
+    unlawful = {member for member in _unlawful_anyway(seen, judgement, now) if member.uid not in lawful}
     leaving = tuple(_on_record(seen, member, leaving=True) for member in seen.present() if member in unlawful)
     staying = tuple(_on_record(seen, member) for member in seen.present() if member not in unlawful)
     status = report.unknown(seen, judgement, staying, leaving, now)
@@ -75,35 +84,96 @@ def _settle(seen: Snapshot, now: datetime) -> Plan | Wait:
 
 
 def _judge(seen: Snapshot, now: datetime) -> Judgement:
-    return residency.judge(
-        residency.Question(
-            data_classes=seen.data_classes,
-            namespace_labels=seen.namespace_labels or {},
-            policies=seen.policies,
-            attestations=seen.attestations,
-            members=tuple(view.member for view in seen.members.values()),
-            now=now,
-        )
+    return seen.engine.judge(question(seen, now))
+
+
+def question(seen: Snapshot, now: datetime) -> residency.Question:
+    """What is asked of the residency engine about the model."""
+    members = tuple(residency.Member(view.member, view.mirrors, view.reported) for view in seen.members.values())
+    return residency.Question(asked(seen.model, seen.namespace_labels), members, now, seen.hub)
+
+
+def asked(model: SovereignModel | ModelRemnant, namespace_labels: Mapping[str, str] | None) -> residency.Asked:
+    """The model as the residency engine sees it. Of one that cannot be read it sees the data classes alone."""
+    meta = model.metadata
+    ref, labels = residency.ModelRef(meta.namespace, meta.name, meta.uid), namespace_labels or {}
+    if isinstance(model, ModelRemnant):
+        return residency.Asked(ref, model.data_classes, labels)
+    spec = model.spec
+    accelerators = spec.resources.accelerators
+    return residency.Asked(
+        ref=ref,
+        data_classes=spec.data_classes,
+        namespace_labels=labels,
+        artifacts=serving.artifacts(spec),
+        arguments=spec.runtime.args,
+        traits={
+            "modelFormat": spec.model_format.wire(),
+            "replicas": {"min": spec.replicas.min, "max": spec.replicas.max or spec.replicas.min},
+            "accelerators": accelerators.count if accelerators else 0,
+        },
     )
 
 
-def _unlawful_anyway(seen: Snapshot, judgement: Judgement) -> frozenset[MemberId]:
-    """Members that are denied whatever the unreadable may say. A further policy can cover what none covers, and beside that
-    only deny more. A further attestation could vouch for what is unknown without it, but not for what is known to be
-    elsewhere: it could only contradict. And without the namespace's labels nobody knows which policies are meant."""
+_POLICY = f"{ResidencyPolicy.info.kind}/"
+_FACTS = f"{ClusterAttestation.info.kind}/"
+_COVERS = (_POLICY, f"{DataClassification.info.kind}/")
+"""Kinds of which one more can cover a model that is not covered: a policy speaks of a class more, an order drops a class."""
+
+
+def _unlawful_anyway(seen: Snapshot, judgement: Judgement, now: datetime) -> frozenset[MemberId]:
+    """Members that are denied whatever the unreadable may say. A further policy can only deny more. A further attestation
+    could vouch for what is unknown without it, but not for what is known to be elsewhere: it could only contradict. A
+    group, a record or an exception could allow, and so could an order of data classes, in which a floor may be below what
+    the model declares; and without the namespace's labels nobody knows which policies are meant. Of a spec that cannot be
+    read, what a rule asks for may be other than it seems."""
     if seen.namespace_labels is None or not seen.data_classes:
         return frozenset()
     denied = [verdict for verdict in judgement.verdicts if isinstance(verdict, Unlawful)]
-    policies = [name for name in seen.unknown if name.startswith(f"{ResidencyPolicy.info.kind}/")]
+    if isinstance(seen.model, ModelRemnant) and isinstance(judgement.coverage, Covered):
+        whatever = _whatever_the_spec_says(seen, now)
+        denied = [verdict for verdict in denied if verdict.member in whatever]
     if not isinstance(judgement.coverage, Covered):
-        return frozenset(verdict.member for verdict in denied if not policies)
-    only_policies = len(policies) == len(seen.unknown)
-    return frozenset(v.member for v in denied if only_policies or any(_is_known(f) for f in v.findings))
+        uncovered = not any(name.startswith(_COVERS) for name in seen.unknown)
+        return frozenset(verdict.member for verdict in denied if uncovered)
+    others = [name for name in seen.unknown if not name.startswith(_POLICY)]
+    if not all(name.startswith(_FACTS) for name in others):
+        return frozenset()
+    return frozenset(v.member for v in denied if not others or any(_is_known(f, seen) for f in v.findings))
 
 
-def _is_known(finding: Finding) -> bool:
-    """Whether the finding rests on a fact, and not on the want of one."""
-    return finding.reason.endswith("OutsideJurisdiction")
+_READ_OF_A_REMNANT = frozenset({"name", "namespace", "namespaceLabels", "dataClasses"})
+
+
+def _whatever_the_spec_says(seen: Snapshot, now: datetime) -> frozenset[MemberId]:
+    """Members on which, on every site, a rule denies that asks for nothing that cannot be read of the model."""
+    engine = seen.engine
+    denied: dict[MemberId, bool] = {}
+    for site in engine.explain(question(seen, now)):
+        against = (engine.reads(r.policy, r.rule) for r in site.results if r.denies)
+        here = any(fields is not None and fields <= _READ_OF_A_REMNANT for fields in against)
+        denied[site.member] = denied.get(site.member, True) and here
+    return frozenset(member for member, everywhere in denied.items() if everywhere)
+
+
+def _is_known(finding: Finding, seen: Snapshot) -> bool:
+    """Whether the finding rests on a fact, and not on the want of one. A further pool of nodes may be elsewhere, and of a
+    cluster that is said to be in a country, in the part of it that is allowed."""
+    outside = finding.reason.endswith("OutsideJurisdiction") and not finding.pool
+    return outside and not (finding.rule in _BY_POOL and _allows_a_part(finding, seen.engine.law))
+
+
+_BY_POOL = ("allow.workers", "allow.hub")
+"""What a pool of nodes can have a place of its own for."""
+
+
+def _allows_a_part(finding: Finding, law: residency.Law) -> bool:
+    """Whether the list that the finding is about names a part of a country, itself or by a group."""
+    members = {f"{GROUP_PREFIX}{group.metadata.name}": group.spec.members for group in law.groups}
+    allow = next(policy.spec.allow for policy in law.policies if policy.metadata.name == finding.policy)
+    listed = allow.workers if finding.rule == "allow.workers" else allow.hub
+    places = (members.get(p, ()) if p.startswith(GROUP_PREFIX) else (p,) for p in listed)
+    return any("-" in place for each in places for place in each)
 
 
 def _worth_waiting(seen: Snapshot, lawful: Mapping[MemberId, Lawful], now: datetime) -> Wait | None:
@@ -146,8 +216,13 @@ def _serves(seen: Snapshot, member: MemberId, selector: Mapping[str, str]) -> bo
     row = seen.recorded_at(member)
     if row is not None and row.state == "Serving":
         return True
-    health = serving.health(serving.workload(seen.whole, selector), _there(seen, member))
-    return isinstance(health, serving.Serving)
+    return isinstance(serving.health(_workload(seen, member, selector), _there(seen, member)), serving.Serving)
+
+
+def _workload(seen: Snapshot, member: MemberId, selector: Mapping[str, str]) -> serving.Workload:
+    """The model as it is on that member."""
+    view = seen.members.get(member.name)
+    return serving.workload(seen.whole, selector, view.mirrors if view is not None else ())
 
 
 def _there(seen: Snapshot, member: MemberId) -> serving.SeenWorkload:
@@ -159,8 +234,10 @@ def _candidates(
 ) -> tuple[placement.Candidate, ...]:
     meta, need = seen.model.metadata, placement.need(seen.whole.spec)
     found = {
-        member: placement.ability(need, meta.namespace, meta.name, seen.members[member.name], staying.get(member))
-        for member in sorted(lawful)
+        member: placement.ability(
+            need, meta.namespace, meta.name, seen.members[member.name], staying.get(member), verdict.pools
+        )
+        for member, verdict in sorted(lawful.items())
     }
     return tuple(placement.Candidate(member, _in_steady_words(member, ability)) for member, ability in found.items())
 
@@ -188,7 +265,7 @@ def _host(seen: Snapshot, chosen: placement.Chosen, verdict: Lawful, judgement: 
         why = f"{chosen.message}; what runs there goes on"
         permit = seen.recorded_permit(member)
         return _Host(Standing(member, "OutOfSight", permit, selector, endpoint, OUT_OF_SIGHT, why), None)
-    workload = serving.workload(seen.whole, selector)
+    workload = _workload(seen, member, selector)
     there = _there(seen, member)
     health = serving.health(workload, there)
     if isinstance(chosen, placement.Hold):
@@ -205,19 +282,25 @@ def _host(seen: Snapshot, chosen: placement.Chosen, verdict: Lawful, judgement: 
 
 
 def _permit(seen: Snapshot, verdict: Lawful, judgement: Judgement, artifacts: tuple[str, ...]) -> Permit:
-    covered = judgement.coverage
+    law, covered = seen.engine.law, judgement.coverage
     policies = covered.policies if isinstance(covered, Covered) else ()
     grounds = residency.Grounds(
         model=residency.digest_of(seen.whole.spec),
-        policies=tuple((p.metadata.name, residency.digest_of(p.spec)) for p in policies),
-        attestations=tuple(
-            (a.metadata.name, residency.digest_of(a.spec))
-            for a in sorted(seen.attestations, key=lambda a: a.metadata.name)
-            if a.metadata.name in verdict.attestations
-        ),
+        policies=_digests(policies),
+        attestations=_digests(law.attestations, verdict.attestations),
         artifacts=artifacts,
+        records=_digests(law.records, verdict.records),
+        exceptions=_digests(law.exceptions, verdict.exceptions),
+        definitions=(*_digests(law.groups), *_digests(law.classifications)),
     )
     return residency.permit(seen.ref, verdict, grounds)
+
+
+def _digests(objects: Iterable[Any], names: Iterable[str] | None = None) -> tuple[tuple[str, str], ...]:
+    """Name and digest of the spec of each object, or of those that are named. By name."""
+    wanted = None if names is None else set(names)
+    found = [o for o in objects if wanted is None or o.metadata.name in wanted]
+    return tuple((o.metadata.name, residency.digest_of(o.spec)) for o in sorted(found, key=lambda o: o.metadata.name))
 
 
 def _refused(member: MemberId, refusal: Refusal) -> serving.Failing:

@@ -50,11 +50,26 @@ def _placements(old: SovereignModelStatus, new: SovereignModelStatus) -> Iterato
 
 def _troubles(old: SovereignModelStatus, new: SovereignModelStatus) -> Iterator[Told]:
     """A Ready that is not True for a new reason, where waiting is not the normal course of things."""
+    yield from _warnings(old, new)
     before, after = _conditions(old).get("Ready"), _conditions(new).get("Ready")
     if after is None or after.status == "True" or after.reason in ("Progressing", "Deleting", "UnlawfulPlacement"):
         return
     if before is None or (before.reason, before.message) != (after.reason, after.message):
         yield Told("Warning", after.reason, "Decide", _fit(after.message))
+
+
+_WARNED_OF = ("EvidenceCurrent", "AuditPassed")
+
+
+def _warnings(old: SovereignModelStatus, new: SovereignModelStatus) -> Iterator[Told]:
+    """What would be withdrawn if nothing is done about it."""
+    was, now = _conditions(old), _conditions(new)
+    for kind in _WARNED_OF:
+        before, after = was.get(kind), now.get(kind)
+        if after is None or after.status != "False":
+            continue
+        if before is None or (before.reason, before.message) != (after.reason, after.message):
+            yield Told("Warning", after.reason, "Foresee", _fit(after.message))
 
 
 def _leaving(row: Placement, conditions: Mapping[str, Condition]) -> Told:

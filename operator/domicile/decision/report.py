@@ -1,21 +1,33 @@
 """The decision in words: conditions, counts, exclusions, and placements of a SovereignModel's status."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from domicile.api import ClusterCounts, Condition, Exclusion, ModelRemnant, Placement, SovereignModelStatus
+from domicile.api import (
+    ClusterCounts,
+    Condition,
+    Exclusion,
+    ModelRemnant,
+    Placement,
+    ReasonCount,
+    SovereignModelStatus,
+)
 from domicile.decision.conditions import Claim, summary
 from domicile.decision.conditions import settled as settle_conditions
+from domicile.decision.foresight import audited, foresight, hosting
 from domicile.decision.outlook import Outlook, Standing
 from domicile.decision.snapshot import Snapshot
 from domicile.placement import PassedOver
-from domicile.residency import Judgement, Lawful, MemberId, Uncovered, Unlawful
+from domicile.residency import Finding, Judgement, Lawful, MemberId, Uncovered, Unlawful
 
 SHOWN_EXCLUSIONS = 20
 """How many clusters the status lists with a reason."""
 SPEC_UNREADABLE = "SpecUnreadable"
 _SHOWN_IN_MESSAGE = 3
 _PLACED_ON_LIMIT, _MESSAGE_LIMIT = 4096, 1024
+_SOURCE_AT_MOST = 560
+"""Characters at the end of a reason that hold what the rule rests on."""
 _OF_THE_DAY = frozenset(
     {
         "AcceleratorsBusy",
@@ -34,15 +46,17 @@ that wants a cluster, and not worth a write to each one that has all it wants: f
 def settled(seen: Snapshot, outlook: Outlook, now: datetime) -> SovereignModelStatus:
     """The status after a decision."""
     parts = (_policy_compliant(seen, outlook), _placed(seen, outlook), _available(outlook))
+    hosts = (standing.member for standing in outlook.hosts)
+    notes = (*foresight(outlook.judgement, hosts), *audited(outlook))
     exclusions = _exclusions(outlook)
     standings = (*outlook.hosts, *outlook.surplus, *outlook.leaving)
     return SovereignModelStatus(
         observed_generation=seen.model.metadata.generation,
         placed_on=_placed_on(standings),
         placements=_rows(standings),
-        clusters=_counts(seen, outlook),
+        clusters=_counts(seen, outlook, exclusions),
         exclusions=exclusions[:SHOWN_EXCLUSIONS],
-        conditions=_conditions(seen, (summary(parts), *parts), now),
+        conditions=_conditions(seen, (summary(parts), *parts, *notes), now),
     )
 
 
@@ -73,7 +87,8 @@ def unknown(
 ) -> SovereignModelStatus:
     """The status while not all that decides is known. What was said of other things stands."""
     claims = _held(seen, _unlawful(seen, judgement, leaving))
-    claims = (summary(claims), *claims)
+    # What is known goes on to end: who could renew it is told all the same.
+    claims = (summary(claims), *claims, *foresight(judgement, (s.member for s in staying)))
     before = seen.model.status or SovereignModelStatus()
     others = tuple(c for c in before.conditions if c.type not in [claim.type for claim in claims])
     return before.model_copy(
@@ -116,13 +131,14 @@ def _policy_compliant(seen: Snapshot, outlook: Outlook) -> Claim:
     strangers = "; ".join(_cannot_look(seen, s.member) for s in outlook.leaving if not _registered(seen, s.member))
     if not lawful:
         first = _listed((e.cluster, e.message) for e in _exclusions(outlook))
-        message = f"none of {_clusters(len(verdicts))} is lawful under {policies}{first}"
+        together = "".join(f"; {conflict}" for conflict in outlook.judgement.conflicts)
+        message = f"none of {_clusters(len(verdicts))} is lawful under {policies}{together}{first}"
         # First what somebody can do something about.
         message = f"{strangers}; {message}" if strangers else message
         return Claim("PolicyCompliant", "False", "NoLawfulCluster", message)
     if strangers:
         return Claim("PolicyCompliant", "Unknown", "ClusterNotRegistered", strangers)
-    message = f"{len(lawful)} of {_clusters(len(verdicts))} lawful under {policies}"
+    message = f"{len(lawful)} of {_clusters(len(verdicts))} lawful under {policies}{_set_aside(outlook)}"
     return Claim("PolicyCompliant", "True", "Lawful", message)
 
 
@@ -186,17 +202,26 @@ def _available(outlook: Outlook) -> Claim:
 def _exclusions(outlook: Outlook) -> tuple[Exclusion, ...]:
     """Every cluster that was not chosen, unlawful ones first, each with its first reason."""
     unlawful = [
-        Exclusion(
-            cluster=v.member.name, reason=v.findings[0].reason, message=_fit(v.findings[0].message, _MESSAGE_LIMIT)
-        )
-        for v in outlook.judgement.verdicts
-        if isinstance(v, Unlawful)
+        _unlawful_row(v.member.name, v.findings[0]) for v in outlook.judgement.verdicts if isinstance(v, Unlawful)
     ]
     passed_over = [
         Exclusion(cluster=p.member.name, reason=p.reason, message=_fit(p.message, _MESSAGE_LIMIT))
         for p in _passed_over(outlook)
     ]
     return (*unlawful, *passed_over)
+
+
+def _unlawful_row(cluster: str, why: Finding) -> Exclusion:
+    return Exclusion(
+        cluster=cluster, policy=why.policy, rule=why.rule, reason=why.reason, message=_with_source(why.message)
+    )
+
+
+def _with_source(message: str) -> str:
+    """A reason that fits. Of one that is too long the middle is left out: what the rule rests on stands at the end."""
+    if len(message) <= _MESSAGE_LIMIT:
+        return message
+    return f"{message[: _MESSAGE_LIMIT - _SOURCE_AT_MOST - 3]}...{message[-_SOURCE_AT_MOST:]}"
 
 
 def _passed_over(outlook: Outlook) -> Iterable[PassedOver]:
@@ -208,16 +233,36 @@ def _passed_over(outlook: Outlook) -> Iterable[PassedOver]:
             yield passed
 
 
-def _counts(seen: Snapshot, outlook: Outlook) -> ClusterCounts:
+def _counts(seen: Snapshot, outlook: Outlook, exclusions: Iterable[Exclusion]) -> ClusterCounts:
     """How the clusters fared. As long as the model stays where it is, how many could run it is told as of when it came."""
-    verdicts = outlook.judgement.verdicts
-    lawful = sum(isinstance(v, Lawful) for v in verdicts)
+    considered = len(outlook.judgement.verdicts)
+    lawful = sum(isinstance(v, Lawful) for v in outlook.judgement.verdicts)
     before = seen.model.status.clusters if seen.model.status else None
     stays = {s.member for s in outlook.hosts} <= {MemberId(row.cluster, row.cluster_uid) for row in seen.recorded}
     settled_there = stays and bool(outlook.hosts) and not outlook.choice.shortfall
-    if before and settled_there and (before.considered, before.lawful) == (len(verdicts), lawful):
-        return before
-    return ClusterCounts(considered=len(verdicts), lawful=lawful, able=outlook.able)
+    as_before = before and settled_there and (before.considered, before.lawful) == (considered, lawful)
+    reasons = Counter(exclusion.reason for exclusion in exclusions)
+    return ClusterCounts(
+        considered=considered,
+        lawful=lawful,
+        able=before.able if before and as_before else outlook.able,
+        chosen=len(outlook.choice.chosen),
+        excluded=tuple(ReasonCount(reason=reason, count=count) for reason, count in sorted(reasons.items())),
+    )
+
+
+def _set_aside(outlook: Outlook) -> str:
+    """What the placement rests on beside policies and facts, and what was only advised."""
+    found: list[str] = []
+    for verdict in hosting(outlook):
+        rests_on = [
+            *(f"ResidencyException/{e}" for e in verdict.exceptions),
+            *(f"ResidencyRecord/{r}" for r in verdict.records),
+        ]
+        if rests_on:
+            found.append(f"{verdict.member} by {', '.join(rests_on)}")
+        found += [f"{verdict.member} against advice: {advice.message}" for advice in verdict.advice]
+    return "".join(f"; {each}" for each in found)
 
 
 def _rows(standings: Iterable[Standing]) -> tuple[Placement, ...]:

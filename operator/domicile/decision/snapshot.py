@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from domicile.api import ClusterAttestation, ModelRemnant, Placement, ResidencyPolicy, SovereignModel
+from domicile.api import ModelRemnant, Placement, SovereignModel
 from domicile.placement.view import ClusterView, OutOfSight
-from domicile.residency import MemberId, ModelRef
+from domicile.residency import Engine, MemberId, ModelRef
 from domicile.serving.seen import SeenWorkload
 
 
@@ -26,10 +26,12 @@ class Snapshot:
     model: SovereignModel | ModelRemnant
     namespace_labels: Mapping[str, str] | None
     """None: the namespace is not known yet, which is not the same as one without labels."""
-    policies: tuple[ResidencyPolicy, ...]
-    attestations: tuple[ClusterAttestation, ...]
+    engine: Engine
+    """What judges, by the law as it is now."""
     members: Mapping[str, ClusterView]
     """Every registered member, by name."""
+    hub: MemberId | None = None
+    """The cluster that Domicile itself runs on; None where it is not known."""
     seen: Mapping[str, SeenWorkload] = field(default_factory=dict[str, SeenWorkload])
     """What each member in sight has of the model, by name of the member."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict[str, Refusal])
@@ -37,7 +39,7 @@ class Snapshot:
     proven_absent: frozenset[MemberId] = frozenset()
     """Members that, asked consistently, had nothing of the model since the last write there."""
     unreadable: tuple[str, ...] = ()
-    """Policies and attestations that this version cannot read, as kind/name. What they would forbid is not known."""
+    """What governance wrote and this version cannot read, as kind/name. What they would forbid is not known."""
 
     @property
     def unknown(self) -> tuple[str, ...]:
