@@ -1,13 +1,19 @@
 """Registering members: what changes what is seen of one is told to the models, also where no watch of it can tell."""
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Any, cast
 
+import pytest
+
 import builders as a
-from domicile import placement
+from controller.fakes import Later
+from domicile import placement, residency
+from domicile.api import RegionalCluster, RegionalClusterStatus
 from domicile.controller.clusters import Clusters
 from domicile.controller.members import Members
 from domicile.controller.store import Store
+from domicile.decision.events import Told
 
 
 class FakeConnections:
@@ -15,6 +21,7 @@ class FakeConnections:
 
     def __init__(self) -> None:
         self.members: dict[str, str] = {}
+        self.regions: frozenset[str] = frozenset()
 
     def set_member(self, name: str, uid: str, kubeconfig: str) -> None:
         self.members[name] = kubeconfig
@@ -23,7 +30,7 @@ class FakeConnections:
         self.members.pop(name, None)
 
     def view(self, name: str) -> placement.ClusterView | None:
-        return a.view(name) if name in self.members else None
+        return a.view(name, reported=residency.Reported(self.regions)) if name in self.members else None
 
 
 class FakeHub:
@@ -31,6 +38,14 @@ class FakeHub:
 
     def __init__(self) -> None:
         self.kubeconfigs = {"sg-kubeconfig": "it"}
+        self.written: list[RegionalClusterStatus] = []
+        self.events: list[str] = []
+
+    async def write_cluster_status(self, cluster: RegionalCluster, status: RegionalClusterStatus) -> None:
+        self.written.append(status)
+
+    async def tell(self, about: RegionalCluster, told: Told) -> None:
+        self.events.append(told.reason)
 
     async def kubeconfig(self, ref: Any) -> str | None:
         return self.kubeconfigs.get(ref.name)
@@ -38,15 +53,16 @@ class FakeHub:
 
 class Shell:
     def __init__(self) -> None:
-        self.store, self.hub, self.told = Store(), FakeHub(), 0
-        self.members = Members(cast(Any, FakeConnections()), lambda: a.NOW)
+        self.store, self.hub, self.told, self.later = Store(), FakeHub(), 0, Later()
+        self.connections = FakeConnections()
+        self.members = Members(cast(Any, self.connections), lambda: a.NOW)
         self.clusters = Clusters(
             self.store,
             self.members,
             cast(Any, self.hub),
             lambda: a.NOW,
             lambda: True,
-            lambda name, seconds: None,
+            lambda name, seconds: self.later(("", name), seconds),
             self.tell,
         )
         self.raw = {**a.regional_cluster().wire()}
@@ -55,6 +71,13 @@ class Shell:
 
     def tell(self) -> None:
         self.told += 1
+
+    def attest(self, until: datetime) -> None:
+        made = a.attestation(until=until, has={"nodes": {"regions": ["ap-southeast-1"]}}).wire()
+        self.store.attestations.put({**made, "metadata": {**made["metadata"], "resourceVersion": "1"}})
+
+    def reconcile(self) -> None:
+        asyncio.run(self.clusters.reconcile("sg"))
 
     def connect(self) -> int:
         """How often models were told."""
@@ -91,3 +114,31 @@ def test_one_that_was_removed_while_nobody_listened_is_forgotten() -> None:
     assert (shell.members.views(), shell.told) == ({}, 2)
     shell.clusters.forget_the_removed()
     assert shell.told == 2
+
+
+LOOKS = {
+    "when its attestation ends": (timedelta(seconds=90), [90.0]),
+    "after an hour, where that is long ahead": (timedelta(days=900), [3600.0]),
+    "never for what has ended": (timedelta(days=-1), []),
+}
+
+
+@pytest.mark.parametrize(("ends_in", "seconds"), LOOKS.values(), ids=LOOKS.keys())
+def test_a_member_is_looked_at_again(ends_in: timedelta, seconds: list[float]) -> None:
+    shell = Shell()
+    shell.attest(a.NOW + ends_in)
+    shell.reconcile()
+    assert [after for _, after in shell.later.asked] == seconds
+
+
+def test_nodes_that_contradict_their_attestation_are_an_event() -> None:
+    shell = Shell()
+    shell.attest(a.LONG_AHEAD)
+    shell.connections.regions = frozenset({"ap-southeast-3"})
+    shell.reconcile()
+    assert shell.hub.events == ["KServeFound", "NodesContradictAttestation"]
+    (status,) = shell.hub.written
+    known = {**shell.raw, "status": status.wire(), "metadata": {**shell.raw["metadata"], "resourceVersion": "2"}}
+    shell.store.clusters.put(known)
+    shell.reconcile()
+    assert (len(shell.hub.written), len(shell.hub.events)) == (1, 2)

@@ -56,7 +56,8 @@ class Loop:
         )
         self.put(NAME[1])
         self.store.namespaces.put({"metadata": {"name": NAME[0], "resourceVersion": "1"}})
-        for rule in policies:
+        self.store.hub = a.member("hub")
+        for rule in (*policies, a.HUB):
             shelf = self.store.policies if rule.info.kind == "ResidencyPolicy" else self.store.attestations
             shelf.put({**rule.wire(), "metadata": {"name": rule.metadata.name, "uid": "x", "resourceVersion": "1"}})
 

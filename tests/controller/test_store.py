@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import builders as a
-from domicile.api import ResidencyPolicy
+from domicile.api import KINDS, Kind, ResidencyPolicy
 from domicile.controller.store import Labels, Shelf, Store, Unreadable
 
 Raw = dict[str, Any]
@@ -140,12 +140,12 @@ def test_what_can_be_read_of_a_model_is_kept() -> None:
     (model,) = store.models.unreadable()
     assert model.remnant is not None
     assert (model.remnant.metadata.uid, model.remnant.why, model.why) == ("bare", *["spec: Field required"] * 2)
-    assert [entry.remnant for shelf in store.shelves()[1:] for entry in shelf.unreadable()] == [None] * 3
+    assert [entry.remnant for shelf in store.shelves()[1:] for entry in shelf.unreadable()] == [None] * 7
 
 
 def test_each_kind_has_a_shelf() -> None:
     kinds = [shelf.kind.info.kind for shelf in Store().shelves()]
-    assert sorted(kinds) == ["ClusterAttestation", "RegionalCluster", "ResidencyPolicy", "SovereignModel"]
+    assert sorted(kinds) == sorted(kind.info.kind for kind in KINDS)
 
 
 def namespace(version: int, name: str = "bank", **labels: str) -> Raw:
@@ -186,3 +186,76 @@ def test_a_namespace_that_came_after_the_list_was_made_keeps_its_labels() -> Non
     assert labels.reconcile([namespace(3, "other")]) == {"other"}
     assert labels.of("bank") == {"unit": "bank"}
     assert labels.reconcile([]) == set()
+
+
+# The engine.
+
+
+def wire(made: Kind, version: int, **metadata: Any) -> Raw:
+    return {**made.wire(), "metadata": {**made.wire()["metadata"], "resourceVersion": str(version), **metadata}}
+
+
+LAW: dict[str, Kind] = {
+    "policies": a.policy(),
+    "attestations": a.attestation(),
+    "groups": a.group(),
+    "classifications": a.classification(),
+    "records": a.record(),
+    "exceptions": a.exception(),
+}
+
+
+def full() -> Store:
+    """A store with one object of each kind of the law."""
+    store = Store()
+    for shelf, made in LAW.items():
+        getattr(store, shelf).put(wire(made, 1))
+    return store
+
+
+def test_the_engine_judges_by_all_of_the_law() -> None:
+    law = full().engine().law
+    assert {kind: [o.metadata.name for o in getattr(law, kind)] for kind in LAW} == {
+        kind: [made.metadata.name] for kind, made in LAW.items()
+    }
+
+
+def test_the_engine_is_the_same_while_the_law_says_the_same() -> None:
+    store = full()
+    before = store.engine()
+    store.policies.put({**wire(a.policy(), 2), "status": {"observedGeneration": 3}})
+    store.models.put(wire(a.model(), 2))
+    assert store.engine() is before
+
+
+CHANGED: dict[str, Callable[[Store], object]] = {
+    "one more": lambda store: store.policies.put(wire(a.policy("another"), 2)),
+    "one less": lambda store: store.groups.remove(wire(a.group(), 1)),
+    "another of that name": lambda store: store.records.put(wire(a.record(reference="other"), 2)),
+    "another spec": lambda store: store.attestations.put(wire(a.attestation(everything="PH"), 2)),
+    "another approver": lambda store: store.exceptions.put(
+        wire(a.exception(), 2, annotations={"domicile.dev/requested-by": "ana", "domicile.dev/approved-by": "ana"})
+    ),
+    "one that cannot be read any more": lambda store: store.classifications.put(
+        {**wire(a.classification(), 2), "spec": {"invented": True}}
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED.values(), ids=CHANGED.keys())
+def test_what_changes_the_law_makes_another_engine(change: Callable[[Store], object]) -> None:
+    store = full()
+    before = store.engine()
+    change(store)
+    after = store.engine()
+    assert after is not before
+    assert after is store.engine()
+
+
+def test_one_for_another_is_no_standstill() -> None:
+    """As many objects as before, with the same spec, under another name."""
+    store = full()
+    before = store.engine()
+    store.groups.remove(wire(a.group(), 1))
+    store.groups.put(wire(a.group("eea"), 2, uid="other"))
+    assert store.engine() is not before

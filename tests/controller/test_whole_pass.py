@@ -50,7 +50,8 @@ class Shell:
     def govern(self, country: str) -> None:
         self._version += 1
         rules = (a.policy(everywhere=(country,)), a.attestation(), a.attestation("ph-2026", of="ph", everything="PH"))
-        for rule in rules:
+        self.store.hub = a.member("hub")
+        for rule in (*rules, a.HUB):
             shelf = self.store.policies if rule.info.kind == "ResidencyPolicy" else self.store.attestations
             meta = {"name": rule.metadata.name, "uid": rule.metadata.uid, "resourceVersion": str(self._version)}
             shelf.put({**rule.wire(), "metadata": meta})

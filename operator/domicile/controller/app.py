@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from domicile import kube, serving
-from domicile.api import RegionalCluster, SovereignModel
+from domicile.api import ClusterAttestation, RegionalCluster, SovereignModel
 from domicile.controller import probes, watches
 from domicile.controller.carry_out import CarryOut
 from domicile.controller.clusters import Clusters
@@ -17,14 +17,20 @@ from domicile.controller.hub import Hub, resource
 from domicile.controller.leader import Lease
 from domicile.controller.members import Members
 from domicile.controller.models import Models
+from domicile.controller.policies import ALL, Policies
 from domicile.controller.queue import KeyedQueue
 from domicile.controller.settings import Settings
 from domicile.controller.store import Name, Store
 from domicile.fleet import Connect, Fleet
+from domicile.residency import MemberId
 
 log = logging.getLogger(__name__)
 
 LEASE = "domicile-operator"
+_POLICIES_SETTLE = 1.0
+"""Seconds until the status of policies follows: changes that come together are looked at once."""
+HUB = "hub"
+"""The name by which a ClusterAttestation speaks of the hub."""
 
 
 class PartEnded(Exception):
@@ -66,6 +72,8 @@ class Operator:
             self._clusters.add_after,
             self._wake_every_model,
         )
+        self._policies: KeyedQueue[str] = KeyedQueue()
+        self._policy_loop = Policies(self._store, self._hub, clock, lambda: self._lease.held, self._policies.add_after)
         self._looking = False
 
     @property
@@ -110,6 +118,7 @@ class Operator:
             tasks.add(self._resync())
             tasks.add(self._watch_secrets())
             tasks.add(self._clusters.work(self._cluster_loop.reconcile))
+            tasks.add(self._policies.work(self._policy_loop.reconcile))
             for _ in range(self._settings.workers):
                 tasks.add(self._models.work(self._model_loop.reconcile))
             await tasks.until(stop)
@@ -121,6 +130,7 @@ class Operator:
             changed = shelf.reconcile(listed.items, listed.resource_version)
             self._changed(shelf.kind.info.plural, changed)
         namespaces = await self._client.list(kube.NAMESPACES)
+        self._store.hub = _hub_identity(namespaces.items)
         self._changed("namespaces", {("", name) for name in self._store.namespaces.reconcile(namespaces.items)})
 
     async def _resync(self) -> None:
@@ -165,6 +175,7 @@ class Operator:
         """Wake what these changes can affect."""
         if not self._looking or not names:
             return
+        self._policies.add_after(ALL, _POLICIES_SETTLE)
         if plural == SovereignModel.info.plural:
             for name in names:
                 self._models.add(name)
@@ -173,6 +184,9 @@ class Operator:
         else:
             if plural == RegionalCluster.info.plural:
                 for name in names:
+                    self._clusters.add(name[1])
+            if plural == ClusterAttestation.info.plural:
+                for name in self._store.clusters.names():
                     self._clusters.add(name[1])
             self._wake_every_model()
 
@@ -186,6 +200,7 @@ class Operator:
             self._wake_every_model()
 
     def _wake_all(self) -> None:
+        self._policies.add(ALL)
         for name in self._store.clusters.names():
             self._clusters.add(name[1])
         self._wake_every_model()
@@ -198,6 +213,16 @@ class Operator:
         for name in self._store.models.names():
             if affected(name):
                 self._models.add(name)
+
+
+def _hub_identity(namespaces: Iterable[kube.Object]) -> MemberId | None:
+    """The hub is a cluster with an identity like any other, so that facts about it can be attested."""
+    uids = [
+        kube.shape.text(m.get("uid"))
+        for each in namespaces
+        if (m := kube.shape.metadata(each)).get("name") == "kube-system"
+    ]
+    return MemberId(HUB, uids[0]) if uids else None
 
 
 def _version_only(secret: kube.Object) -> kube.Object:

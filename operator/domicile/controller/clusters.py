@@ -5,17 +5,20 @@ from collections.abc import Callable
 from datetime import datetime
 
 from domicile import kube
+from domicile.api import Condition
 from domicile.controller.hub import Hub
 from domicile.controller.members import Members
 from domicile.controller.store import Store, Unreadable
-from domicile.decision.clusterstatus import cluster_status
+from domicile.decision.clusterstatus import cluster_status, look_again
 from domicile.decision.decide import CONNECTING
-from domicile.decision.events import Told
+from domicile.decision.events import NOTE_LIMIT, Told
 from domicile.placement.view import OutOfSight
 
 log = logging.getLogger(__name__)
 
 _RETRY = 5.0
+_LONGEST = 3600.0
+"""The clock of the hub may be set meanwhile, and a timer does not take a hundred years."""
 
 
 class Clusters:
@@ -81,14 +84,27 @@ class Clusters:
             return
         if isinstance(view.connection, OutOfSight) and view.connection.reason == CONNECTING:
             return  # The outcome comes by itself, within seconds.
-        status = cluster_status(cluster, view, self._clock())
+        law, now = self._store.engine().law, self._clock()
+        status = cluster_status(cluster, view, law, now)
+        if until := look_again(view, law, now):
+            self._look_again(name, min((until - now).total_seconds(), _LONGEST))
         if status == cluster.status:
             return
         await self._hub.write_cluster_status(cluster, status)
         before = {c.type: c for c in cluster.status.conditions} if cluster.status else {}
-        ready = status.conditions[0]
-        earlier = before.get("Ready")
-        if earlier is None or (earlier.status, earlier.reason) != (ready.status, ready.reason):
-            kind = "Normal" if ready.status == "True" else "Warning"
-            occasion = ready.last_transition_time.isoformat()
-            await self._hub.tell(cluster, Told(kind, ready.reason, "Connect", ready.message, occasion=occasion))
+        for condition in status.conditions:
+            if told := _told(condition, before.get(condition.type)):
+                await self._hub.tell(cluster, told)
+
+
+def _told(now: Condition, before: Condition | None) -> Told | None:
+    """The event of a change in Ready, or of nodes that contradict what was attested."""
+    if before is not None and (before.status, before.reason) == (now.status, now.reason):
+        return None
+    occasion = now.last_transition_time.isoformat()
+    if now.type == "Ready":
+        kind = "Normal" if now.status == "True" else "Warning"
+        return Told(kind, now.reason, "Connect", now.message, occasion=occasion)
+    if now.type == "FactsConsistent" and now.status == "False":
+        return Told("Warning", now.reason, "Compare", now.message[:NOTE_LIMIT], occasion=occasion)
+    return None

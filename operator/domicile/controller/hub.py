@@ -16,6 +16,8 @@ from domicile.api import (
     ModelRemnant,
     RegionalCluster,
     RegionalClusterStatus,
+    ResidencyPolicy,
+    ResidencyPolicyStatus,
     SovereignModel,
     SovereignModelStatus,
 )
@@ -67,6 +69,10 @@ class Hub:
     async def write_cluster_status(self, cluster: RegionalCluster, status: RegionalClusterStatus) -> None:
         """Replace the status. Raises kube.Conflict if the object has changed since it was read."""
         await self._write_status(cluster, status.wire())
+
+    async def write_policy_status(self, policy: ResidencyPolicy, status: ResidencyPolicyStatus) -> None:
+        """Replace the status. Raises kube.Conflict if the object has changed since it was read."""
+        await self._write_status(policy, status.wire())
 
     async def kubeconfig(self, ref: KubeconfigSecretRef) -> str | None:
         """The kubeconfig in a Secret of the operator's namespace; None if there is no such Secret or key."""

@@ -1,6 +1,7 @@
 """The members as the hub registers them: RegionalClusters and their kubeconfigs on one side, the fleet's connections on the other."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from domicile.api import RegionalCluster
@@ -16,12 +17,14 @@ class Members:
     def __init__(self, fleet: Fleet, clock: Callable[[], datetime]) -> None:
         self._fleet, self._clock = fleet, clock
         self._registered: dict[str, MemberId] = {}
+        self._mirrors: dict[str, tuple[tuple[str, str], ...]] = {}
         self._problems: dict[str, OutOfSight] = {}
 
     def register(self, cluster: RegionalCluster, kubeconfig: str | None) -> None:
         """Connect to a member, or to the one that it is now. Does nothing if nothing changed."""
         member = MemberId(cluster.metadata.name, cluster.spec.cluster_uid)
         self._registered[member.name] = member
+        self._mirrors[member.name] = tuple((m.registry, m.mirror) for m in cluster.spec.registry_mirrors)
         if kubeconfig is None:
             self._fleet.drop_member(member.name)
             ref = cluster.spec.kubeconfig_secret_ref
@@ -36,6 +39,7 @@ class Members:
     def unregister(self, name: str) -> None:
         """Forget a member. What runs there goes on."""
         self._registered.pop(name, None)
+        self._mirrors.pop(name, None)
         self._problems.pop(name, None)
         self._fleet.drop_member(name)
 
@@ -45,9 +49,9 @@ class Members:
         if member is None:
             return None
         problem = self._problems.get(name)
-        if problem is not None:
-            return ClusterView(member, problem)
-        return self._fleet.view(name)
+        view = ClusterView(member, problem) if problem is not None else self._fleet.view(name)
+        mirrors = self._mirrors[name]
+        return replace(view, mirrors=mirrors) if view is not None and mirrors else view
 
     def views(self) -> Mapping[str, ClusterView]:
         """What is seen of every registered member, by name."""

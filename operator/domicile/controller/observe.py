@@ -23,8 +23,8 @@ def observe(model: SovereignModel | ModelRemnant, store: Store, members: Members
     return Snapshot(
         model=model,
         namespace_labels=store.namespaces.of(meta.namespace),
-        policies=store.policies.readable(),
-        attestations=store.attestations.readable(),
+        engine=store.engine(),
+        hub=store.hub,
         members=views,
         seen=seen,
         refusals=dict(memory.refusals),

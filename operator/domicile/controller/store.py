@@ -6,8 +6,19 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from domicile import api
-from domicile.api import ClusterAttestation, Kind, ModelRemnant, RegionalCluster, ResidencyPolicy, SovereignModel
+from domicile import api, residency
+from domicile.api import (
+    ClusterAttestation,
+    DataClassification,
+    JurisdictionGroup,
+    Kind,
+    ModelRemnant,
+    RegionalCluster,
+    ResidencyException,
+    ResidencyPolicy,
+    ResidencyRecord,
+    SovereignModel,
+)
 
 K = TypeVar("K", bound=Kind)
 Name = tuple[str, str]
@@ -118,19 +129,63 @@ class Store:
         self.policies = Shelf(ResidencyPolicy)
         self.attestations = Shelf(ClusterAttestation)
         self.clusters = Shelf(RegionalCluster)
+        self.groups = Shelf(JurisdictionGroup)
+        self.classifications = Shelf(DataClassification)
+        self.records = Shelf(ResidencyRecord)
+        self.exceptions = Shelf(ResidencyException)
         self.namespaces = Labels()
+        self.hub: residency.MemberId | None = None
+        """The cluster that this is the hub on; None until it is known."""
+        self._engine: residency.Engine | None = None
 
     def shelves(self) -> "tuple[Shelf[Any], ...]":
         """The shelf of each of our kinds."""
-        return (self.models, self.policies, self.attestations, self.clusters)
+        return (self.models, self.clusters, *self._law())
 
     def unreadable_rules(self) -> tuple[str, ...]:
-        """Policies and attestations that cannot be read, as kind/name."""
-        return tuple(
-            f"{shelf.kind.info.kind}/{entry.name[1]}"
-            for shelf in (self.policies, self.attestations)
-            for entry in shelf.unreadable()
+        """What governance wrote and cannot be read, as kind/name."""
+        return tuple(f"{shelf.kind.info.kind}/{entry.name[1]}" for shelf in self._law() for entry in shelf.unreadable())
+
+    def engine(self) -> residency.Engine:
+        """The residency engine for the law as it is now. The same one as long as nothing of that changed."""
+        law = residency.Law(
+            policies=self.policies.readable(),
+            attestations=self.attestations.readable(),
+            groups=self.groups.readable(),
+            classifications=self.classifications.readable(),
+            records=self.records.readable(),
+            exceptions=self.exceptions.readable(),
         )
+        if self._engine is None or not _same(self._engine.law, law):
+            self._engine = residency.Engine(law)
+        return self._engine
+
+    def _law(self) -> "tuple[Shelf[Any], ...]":
+        return (
+            self.policies,
+            self.attestations,
+            self.groups,
+            self.classifications,
+            self.records,
+            self.exceptions,
+        )
+
+
+def _same(one: residency.Law, other: residency.Law) -> bool:
+    """Whether both say the same. A status that was written changes nothing of that."""
+    return all(
+        len(mine) == len(theirs) and all(map(_says_the_same, mine, theirs))
+        for name in residency.Law.__dataclass_fields__
+        for mine, theirs in [(getattr(one, name), getattr(other, name))]
+    )
+
+
+def _says_the_same(one: Any, other: Any) -> bool:
+    return one is other or (
+        one.metadata.name == other.metadata.name
+        and one.metadata.annotations == other.metadata.annotations
+        and one.spec == other.spec
+    )
 
 
 class Labels:
