@@ -45,10 +45,10 @@ def test_joining_makes_what_the_hub_needs_and_says_what_governance_has_to_do(pla
     assert f"kube-system UID {uid}." in told
     skeleton = yaml.safe_load(told[told.index("apiVersion:") :])
     assert skeleton["spec"]["clusterRef"] == {"name": "sg", "uid": uid}
-    assert set(skeleton["spec"]["facts"]) == {
-        "workers", "controlPlane", "operator", "keyStore", "registry", "telemetry",
-    }  # fmt: skip
-    assert {fact["jurisdiction"] for fact in skeleton["spec"]["facts"].values()} == {None}
+    facts = skeleton["spec"]["facts"]
+    assert facts.pop("registries") == [{"host": None, "jurisdiction": None}]
+    assert set(facts) == {"workers", "controlPlane", "operator", "operatorParent", "keyStore", "telemetry"}
+    assert {fact["jurisdiction"] for fact in facts.values()} == {None}
 
     cluster = get(platform, "get", "regionalcluster", "sg")
     assert cluster["spec"]["clusterUID"] == uid

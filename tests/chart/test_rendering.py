@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from chart.conftest import CHART, IMAGE, NAMESPACE, ROOT, Helm, Manifest, kinds
+from chart.conftest import CHART, IMAGE, NAMESPACE, ROOT, Helm, kinds
+from chart.objects import Manifest
 
 RULED = ("Role", "ClusterRole")
 
@@ -125,7 +126,16 @@ WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 PEOPLE = {
     "domicile-ai-team": {"sovereignmodels"},
     "domicile-view": set[str](),
-    "domicile-governance": {"residencypolicies", "clusterattestations"},
+    "domicile-governance": {
+        "residencypolicies",
+        "clusterattestations",
+        "residencyrecords",
+        "residencyexceptions",
+        "dataclassifications",
+        "jurisdictiongroups",
+    },
+    "domicile-approver": {"residencyexceptions"},
+    "domicile-declassifier": {"sovereignmodels", "dataclassifications"},
     "domicile-platform": {"regionalclusters"},
 }
 
@@ -134,6 +144,19 @@ PEOPLE = {
 def test_people_write_what_is_theirs_and_no_status(helm: Helm, role: str, written: set[str]) -> None:
     of_role = only(helm.manifests(), "ClusterRole", role)["rules"]
     assert {resource for rule in of_role if WRITES & set(rule["verbs"]) for resource in rule["resources"]} == written
+
+
+def test_a_right_of_its_own_is_in_a_role_of_its_own(helm: Helm) -> None:
+    found = rules(helm.manifests())
+    assert {
+        (verb, role["metadata"]["name"], *rule["resources"])
+        for role, rule in found
+        for verb in {"approve", "declassify"} & set(rule["verbs"])
+    } == {
+        ("approve", "domicile-approver", "residencyexceptions"),
+        ("declassify", "domicile-declassifier", "sovereignmodels"),
+        ("declassify", "domicile-declassifier", "dataclassifications"),
+    }
 
 
 def test_only_team_and_view_are_part_of_the_built_in_roles(helm: Helm) -> None:
@@ -189,10 +212,31 @@ def test_when_the_admission_policies_are_made(
     assert bool(kinds(helm.manifests(*values, admission=served), *POLICIES)) is rendered
 
 
+def test_every_admission_policy_is_in_force_and_fails_closed(helm: Helm) -> None:
+    for name in ("domicile", "risk"):
+        manifests = helm.manifests("--set", f"fullnameOverride={name}")
+        policies = {each["metadata"]["name"]: each for each in kinds(manifests, *POLICIES)}
+        bindings = {
+            each["metadata"]["name"]: each for each in kinds(manifests, *(f"{each}Binding" for each in POLICIES))
+        }
+        assert len(policies) == 17
+        assert {each.partition("-")[0] for each in policies} == {name}
+        for name_of_policy, policy in policies.items():
+            assert policy["spec"]["failurePolicy"] == "Fail", name_of_policy
+            binding = bindings.pop(name_of_policy)
+            assert binding["kind"] == f"{policy['kind']}Binding"
+            mutates = policy["kind"] == "MutatingAdmissionPolicy"
+            actions = {} if mutates else {"validationActions": ["Deny"]}
+            # No match of its own: for every object, of everybody.
+            assert binding["spec"] == {"policyName": name_of_policy, **actions}
+        assert not bindings
+
+
 def test_the_operator_elsewhere_may_have_another_name(helm: Helm) -> None:
     policy = only(
         helm.manifests("--set", "admission.operatorUsernames={alice,system:serviceaccount:ops:domicile}"),
         "ValidatingAdmissionPolicy",
+        "domicile-guard",
     )
     (by_operator,) = [each["expression"] for each in policy["spec"]["variables"] if each["name"] == "byOperator"]
     assert by_operator == "request.userInfo.username in ['alice', 'system:serviceaccount:ops:domicile']"

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
+from builders import DIMENSIONS
 from domicile.api import KINDS, ClusterAttestation, ResidencyPolicy, SovereignModel
+from domicile.api.clusterattestation import Fact
 from domicile.cli.demo import texts
 from domicile.cli.failure import Failure
+from domicile.controller.app import HUB
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 OURS = {kind.info.kind: kind for kind in KINDS}
@@ -35,16 +38,39 @@ def test_the_models_accept_it(manifest: dict[str, Any]) -> None:
 
 def test_an_attestation_is_of_the_given_cluster_and_in_force() -> None:
     now = datetime(2030, 5, 1, tzinfo=UTC)
-    made = ClusterAttestation.model_validate_json(as_json(texts.attestation("PH", UID, now)))
+    made = ClusterAttestation.model_validate_json(
+        as_json(texts.attestation("PH", UID, ["r.example/a@sha256:1", "s.example:5000/b@sha256:2"], now))
+    )
     assert (made.metadata.name, made.spec.cluster_ref.name, made.spec.cluster_ref.uid) == ("ph", "ph", UID)
-    assert {fact.jurisdiction for _, fact in made.spec.facts} == {"PH"}
+    facts = made.spec.facts
+    places = (
+        facts.workers,
+        facts.control_plane,
+        facts.operator,
+        facts.operator_parent,
+        facts.key_store,
+        facts.telemetry,
+    )
+    assert {place and place.jurisdiction for place in places} == {"PH"}
+    registries = {registry.host: registry.jurisdiction for registry in facts.registries}
+    assert registries == {"r.example": "PH", "s.example:5000": "PH"}
     assert made.spec.valid_from < now < made.spec.valid_until
 
 
-@pytest.mark.parametrize("code", ["SG", "PH"])
-def test_the_policy_allows_one_country_in_every_dimension(code: str) -> None:
-    made = ResidencyPolicy.model_validate_json(as_json(texts.policy(code)))
-    assert {places for _, places in made.spec.allow} == {(code,)}
+def test_an_attestation_of_the_hub_is_of_this_hub_and_in_force() -> None:
+    now = datetime(2030, 5, 1, tzinfo=UTC)
+    made = ClusterAttestation.model_validate_json(as_json(texts.hub_attestation("PH", UID, now)))
+    assert (made.spec.cluster_ref.name, made.spec.cluster_ref.uid) == (HUB, UID)
+    assert made.spec.facts.workers == Fact(jurisdiction="PH")
+    assert made.spec.valid_from < now < made.spec.valid_until
+
+
+@pytest.mark.parametrize(("code", "hub"), [("SG", "SG"), ("PH", "SG"), ("SG", "JP"), ("DE", "JP")])
+def test_the_policy_allows_one_country_in_every_dimension_and_the_hub_in_another(code: str, hub: str) -> None:
+    made = ResidencyPolicy.model_validate_json(as_json(texts.policy(code, hub, "decided by the board")))
+    assert {getattr(made.spec.allow, dimension) for dimension in DIMENSIONS} == {(code,)}
+    assert made.spec.allow.hub == (hub,)
+    assert made.metadata.annotations == {texts.CONFIRMED: "decided by the board"}
 
 
 @pytest.mark.parametrize("accelerators", [True, False])

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from domicile.api import ClusterAttestation, Facts, RegionalCluster
+from domicile.api import ClusterAttestation, RegionalCluster
 from domicile.cli.join import hub, member
 from domicile.fleet import rbac
+from domicile.residency.dimensions import WORDS
 
 UID = "9faeb6a6-8601-4aea-a377-d4bb540871f3"
 
@@ -86,16 +87,21 @@ def test_the_regional_cluster_is_pinned_and_names_the_secret() -> None:
 def test_the_attestation_names_the_cluster_and_guesses_no_fact() -> None:
     skeleton = yaml.safe_load(hub.attestation_to_write("sg", UID))
     assert skeleton["spec"]["clusterRef"] == {"name": "sg", "uid": UID}
-    named = {field.alias or name for name, field in Facts.model_fields.items()}
-    assert set(skeleton["spec"]["facts"]) == named
-    assert {fact["jurisdiction"] for fact in skeleton["spec"]["facts"].values()} == {None}
+    facts = skeleton["spec"]["facts"]
+    assert facts.pop("registries") == [{"host": None, "jurisdiction": None}]
+    assert set(facts) == {words.field for dimension, words in WORDS.items() if dimension not in ("registry", "hub")}
+    assert {fact["jurisdiction"] for fact in facts.values()} == {None}
     assert skeleton["spec"]["validFrom"] is None
     assert skeleton["spec"]["evidence"] == {"reference": None}
 
 
 def test_the_attestation_is_accepted_once_it_is_filled_in() -> None:
     text = hub.attestation_to_write("sg", UID)
-    text = text.replace("jurisdiction: }", "jurisdiction: SG}").replace("reference: }", "reference: file 7}")
+    text = (
+        text.replace("jurisdiction: }", "jurisdiction: SG}")
+        .replace("host: ,", "host: r.example,")
+        .replace("reference: }", "reference: file 7}")
+    )
     text = text.replace("validFrom:", "validFrom: 2026-01-01T00:00:00Z").replace(
         "validUntil:", "validUntil: 2027-01-01T00:00:00Z"
     )

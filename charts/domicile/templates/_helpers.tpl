@@ -51,3 +51,80 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $names := .Values.admission.operatorUsernames | default (list (printf "system:serviceaccount:%s:%s" .Release.Namespace (include "domicile.serviceAccountName" .))) -}}
 [{{- range $i, $name := $names }}{{ if $i }}, {{ end }}'{{ $name }}'{{ end -}}]
 {{- end -}}
+
+{{/* CEL: the value of an annotation of ours, or '' where there is none. (list OBJECT KEY) */}}
+{{- define "domicile.annotation" -}}
+{{ index . 0 }}.metadata.?annotations[?'domicile.dev/{{ index . 1 }}'].orValue('')
+{{- end -}}
+
+{{/* CEL: the JSON patch that sets an annotation of ours to who makes the request. */}}
+{{- define "domicile.stamped" -}}
+(has(object.metadata.annotations) ? [] : [JSONPatch{op: "add", path: "/metadata/annotations", value: Object.metadata.annotations{}}])
++ [JSONPatch{op: "add", path: "/metadata/annotations/domicile.dev~1{{ . }}", value: request.userInfo.username}]
+{{- end -}}
+
+{{/* CEL: the JSON patch that takes an annotation of ours away where it is. */}}
+{{- define "domicile.unstamped" -}}
+(object.metadata.?annotations[?'domicile.dev/{{ . }}'].hasValue()
+? [JSONPatch{op: "remove", path: "/metadata/annotations/domicile.dev~1{{ . }}"}] : [])
+{{- end -}}
+
+{{/* The bindings that put a pair of admission policies in force, for all objects that they match. (list CONTEXT SUFFIX) */}}
+{{- define "domicile.inForce" -}}
+{{- $name := include "domicile.fullname" (index . 0) -}}
+{{- $suffix := index . 1 -}}
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicyBinding
+metadata:
+  name: {{ $name }}-stamp{{ $suffix }}
+  labels:
+    {{- include "domicile.labels" (index . 0) | nindent 4 }}
+spec:
+  policyName: {{ $name }}-stamp{{ $suffix }}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: {{ $name }}-guard{{ $suffix }}
+  labels:
+    {{- include "domicile.labels" (index . 0) | nindent 4 }}
+spec:
+  policyName: {{ $name }}-guard{{ $suffix }}
+  validationActions: [Deny]
+{{- end -}}
+
+{{/* Variables of a policy that wants a change confirmed: the reason, who gave it, and both as they were. */}}
+{{- define "domicile.confirmation.variables" -}}
+- name: why
+  expression: "{{ include "domicile.annotation" (list "object" "confirmed-change") }}"
+- name: whyBefore
+  expression: "oldObject == null ? '' : {{ include "domicile.annotation" (list "oldObject" "confirmed-change") }}"
+- name: by
+  expression: "{{ include "domicile.annotation" (list "object" "confirmed-by") }}"
+- name: byBefore
+  expression: "oldObject == null ? '' : {{ include "domicile.annotation" (list "oldObject" "confirmed-by") }}"
+{{- end -}}
+
+{{/* Validations beside the one that asks for a reason. `variables.changed`: whether the spec changes. The stamping policy's name. */}}
+{{- define "domicile.confirmation.validations" -}}
+# A reason comes with the change that it is for: later it could not be told from one that was given at the time.
+- expression: "oldObject == null || variables.why == variables.whyBefore || variables.changed"
+  reason: Forbidden
+  messageExpression: >-
+    "annotation domicile.dev/confirmed-change says why a change of spec was confirmed, and goes with that change: set it in "
+    + "the same update. Until then leave it as it is, '" + variables.whyBefore + "' (kubectl apply does; kubectl replace "
+    + "needs it in the file)."
+- expression: "oldObject == null || variables.why == variables.whyBefore || variables.why.trim().size() >= 10"
+  reason: Forbidden
+  message: annotation domicile.dev/confirmed-change must be a reason of 10 characters or more, and cannot be removed.
+- expression: >-
+    oldObject == null || (variables.why == variables.whyBefore ? variables.by == variables.byBefore
+    : variables.by == request.userInfo.username)
+  reason: Forbidden
+  messageExpression: >-
+    "annotation domicile.dev/confirmed-by must be '"
+    + (variables.why == variables.whyBefore ? variables.byBefore : request.userInfo.username) + "' and is '" + variables.by
+    + "': the API server sets it to who gives the reason in domicile.dev/confirmed-change, and nobody else can. Leave it as "
+    + "it is. If you have not set it, the MutatingAdmissionPolicy {{ . }} did not act: ask who installed "
+    + "Domicile."
+{{- end -}}

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +15,7 @@ import yaml
 
 from domicile import kube
 from domicile.api import KINDS
-from domicile.cli.demo import installation, texts
-from domicile.cli.demo.kubectl import Person
+from domicile.cli.demo import installation, observing, stamping, texts
 from domicile.cli.demo.narration import Narrator
 from domicile.cli.demo.waiting import NotObserved, NotYet, eventually
 from domicile.cli.demo.world import World
@@ -29,6 +28,8 @@ INSTALLATION_FILE: Final = "domicile.yaml"
 PEOPLE_FILE: Final = "people.yaml"
 LOG: Final = "operator.log"
 LOG_LINES_SHOWN: Final = 20
+_PROBE_OF_TEAM: Final = "probe-of-team.yaml"
+_PROBES_OF_GOVERNANCE: Final = "probes-of-governance.yaml"
 _TOKEN_SECONDS: Final = 24 * 3600
 _READY_WITHIN: Final = 60.0
 
@@ -78,8 +79,10 @@ async def admit_people(world: World, hub: kube.KubeClient, say: Narrator) -> Non
     if not admission:
         say.skip("admission", "the hub's Kubernetes has no MutatingAdmissionPolicy, so who asked is not recorded")
         return
-    (world.work / "probe.yaml").write_text(_probe(world))
-    await eventually("the admission policies act", lambda: _stamped(world.team), within=_READY_WITHIN)
+    model, *others = stamping.probes(observing.NAMESPACE).values()
+    _write(world, _PROBE_OF_TEAM, (model,))
+    _write(world, _PROBES_OF_GOVERNANCE, others)
+    await eventually("all that is to be stamped is stamped", lambda: _stamped(world), within=_READY_WITHIN)
 
 
 async def identity(world: World, hub: kube.KubeClient) -> Path:
@@ -144,7 +147,7 @@ def last_lines(log: Path) -> str:
 
 
 async def _create(world: World, say: Narrator, file: str, manifests: Sequence[Manifest]) -> None:
-    (world.work / file).write_text(yaml.safe_dump_all([dict(each) for each in manifests], sort_keys=False))
+    _write(world, file, manifests)
     say.command(world.root.name, f"kubectl create --filename={file}")
     answer = await world.root.kubectl("create", f"--filename={file}")
     if answer.code != 0:
@@ -158,18 +161,19 @@ async def _served(hub: kube.KubeClient) -> NotYet | None:
     return NotYet(f"not served yet: {', '.join(sorted(missing))}") if missing else None
 
 
-async def _stamped(team: Person) -> NotYet | None:
-    """API servers read new admission policies, roles and bindings a moment after they were written."""
-    answer = await team.kubectl("create", "--dry-run=server", "--filename=probe.yaml", "--output=json")
-    if answer.code != 0:
-        return NotYet(answer.stderr.strip())
-    stamped = "domicile.dev/withdraw" in answer.stdout
-    return None if stamped else NotYet("a new model gets no finalizer yet")
+async def _stamped(world: World) -> NotYet | None:
+    """Roles and bindings too are in force a moment after they were written: each asks for what is theirs."""
+    for person, file in ((world.team, _PROBE_OF_TEAM), (world.governance, _PROBES_OF_GOVERNANCE)):
+        answer = await person.kubectl("create", "--dry-run=server", f"--filename={file}", "--output=yaml")
+        if answer.code != 0:
+            return NotYet(answer.stderr.strip())
+        if found := [text for each in yaml.safe_load_all(answer.stdout) if (text := stamping.not_stamped(each))]:
+            return NotYet(f"not stamped yet: {'; '.join(found)}")
+    return None
 
 
-def _probe(world: World) -> str:
-    text = texts.churn_forecast(world.model_image, world.server_image)
-    return texts.filled(text, "name: churn-forecast", "name: probe")
+def _write(world: World, file: str, manifests: Iterable[Manifest]) -> None:
+    (world.work / file).write_text(yaml.safe_dump_all([dict(each) for each in manifests], sort_keys=False))
 
 
 def _asked(port: int) -> NotYet | None:

@@ -66,12 +66,17 @@ async def platform_joins(on: Stage) -> None:
 
 
 async def governance_decides(on: Stage) -> None:
-    """An attestation for each cluster, and a policy."""
+    """An attestation for each cluster, one for the hub, and a policy."""
+    # On one machine one registry stands for one in each country.
+    pulled = (on.world.model_image, on.world.server_image)
     for region in on.world.regions:
         cluster = await on.eyes.hub.get(observing.CLUSTERS, region.name)
-        on.write(f"attestation-{region.name}.yaml", texts.attestation(region.code, cluster["spec"]["clusterUID"]))
-    on.write(POLICY_FILE, texts.policy(on.world.home.code))
-    files = [f"attestation-{region.name}.yaml" for region in on.world.regions]
+        uid = cluster["spec"]["clusterUID"]
+        on.write(f"attestation-{region.name}.yaml", texts.attestation(region.code, uid, pulled))
+    hub = (await on.eyes.hub.get(kube.NAMESPACES, "kube-system"))["metadata"]["uid"]
+    on.write("attestation-hub.yaml", texts.hub_attestation(_hub(on), hub))
+    on.write(POLICY_FILE, texts.policy(on.world.home.code, _hub(on)))
+    files = [f"attestation-{name}.yaml" for name in (*(region.name for region in on.world.regions), "hub")]
     await on.world.governance.shows(on.say, "apply", *(f"--filename={file}" for file in (*files, POLICY_FILE)))
     await on.world.governance.shows(on.say, "get", "clusterattestations,residencypolicies")
     await _team_is_refused(on)
@@ -163,7 +168,9 @@ async def held_without_policy(on: Stage) -> None:
 async def policy_changes(on: Stage) -> None:
     """The policy moves to the second region, and the model with it."""
     old, new = on.world.home, on.world.next_home
-    on.write(POLICY_FILE, texts.policy(new.code))
+    # Models run under it: a change has to be confirmed, and the reason is on record.
+    why = f"the data moves to {new.country}, decided by the board"
+    on.write(POLICY_FILE, texts.policy(new.code, _hub(on), why))
     await on.world.governance.shows(on.say, "apply", f"--filename={POLICY_FILE}")
     settled, _ = await asyncio.gather(_settles(on, new), _empty(on, old))
     if there := await observing.left_of(on.eye(old), MODEL):
@@ -316,6 +323,11 @@ def _check_node(pod: Object, node: Object) -> None:
 
 def _homes(on: Stage) -> tuple[str, str]:
     return on.world.home.name, on.world.next_home.name
+
+
+def _hub(on: Stage) -> str:
+    """Where the story's hub stands, from its beginning to its end: where the policy begins."""
+    return on.world.home.code
 
 
 def _state(on: Stage) -> str:

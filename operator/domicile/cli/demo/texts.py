@@ -1,16 +1,23 @@
 """The YAML that the story's people apply: the texts of examples/, with what has to be filled in filled in."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from domicile.cli.failure import Failure
 
+CONFIRMED: Final = "domicile.dev/confirmed-change"
 NO_UID: Final = "00000000-0000-0000-0000-000000000000"
+NO_UID_OF_HUB: Final = "00000000-0000-0000-0000-000000000003"
 NO_DIGEST: Final = "sha256:" + "0" * 64
 _FROM: Final = "2026-01-01T00:00:00Z"
 _UNTIL: Final = "2027-01-01T00:00:00Z"
+_REGISTRY: Final = "      - {host: registry.example, jurisdiction: SG}\n"
+_HUB: Final = "hub: [SG]"
+_WHERE: Final = re.compile(r"(?<!hub: )\[SG\]")
+"""Where a policy's models may be, with all that belongs to them but the hub."""
 _ACCELERATORS: Final = re.compile(r"^ *accelerators: .*\n", re.MULTILINE)
 
 
@@ -23,20 +30,31 @@ def example(name: str) -> str:
     raise Failure(f"examples/{name} is missing; looked in {' and '.join(map(str, homes))}")
 
 
-def attestation(code: str, uid: str, now: datetime | None = None) -> str:
-    """An attestation that everything of a cluster is in one country, for a month."""
+def attestation(code: str, uid: str, references: Iterable[str], now: datetime | None = None) -> str:
+    """An attestation that everything of a cluster is in one country, for a month, the registries of these references too."""
     now = now or datetime.now(UTC)
     text = example("clusterattestation-sg.yaml")
+    hosts = sorted({reference.partition("/")[0] for reference in references})
+    text = filled(text, _REGISTRY, "".join(_REGISTRY.replace("registry.example", host) for host in hosts))
     text = re.sub(r"\bSG\b", code, re.sub(r"\bsg\b", code.lower(), text))
-    text = filled(text, NO_UID, uid)
-    text = filled(text, _FROM, _moment(now - timedelta(days=1)))
-    return filled(text, _UNTIL, _moment(now + timedelta(days=30)))
+    return _in_force(filled(text, NO_UID, uid), now)
 
 
-def policy(code: str) -> str:
-    """The policy that customers' personal data stays in one country."""
+def hub_attestation(code: str, uid: str, now: datetime | None = None) -> str:
+    """An attestation that the hub is in one country, for a month."""
+    text = re.sub(r"\bSG\b", code, example("clusterattestation-hub.yaml"))
+    return _in_force(filled(text, NO_UID_OF_HUB, uid), now or datetime.now(UTC))
+
+
+def policy(code: str, hub: str, because: str = "") -> str:
+    """The policy that customers' personal data stays in one country, with the hub, which never has the data, in another or the
+    same; with the reason of a change that models run under."""
     text = example("residencypolicy.yaml")
-    return text if code == "SG" else filled(filled(text, "[SG]", f"[{code}]"), "in Singapore", f"in {code}")
+    if because:
+        name = "  name: retail-customer-data\n"
+        text = filled(text, name, f'{name}  annotations: {{{CONFIRMED}: "{because}"}}\n')
+    text = _WHERE.sub(f"[{code}]", filled(text, _HUB, f"hub: [{hub}]"))
+    return text if code == "SG" else filled(text, "in Singapore", f"in {code}")
 
 
 def fraud_scorer(model: str, server: str, *, accelerators: bool) -> str:
@@ -62,6 +80,11 @@ def _with_images(text: str, name: str, model: str, server: str) -> str:
     text = filled(text, f"registry.example/serving/sklearn@{NO_DIGEST}", server)
     # What the demo's server reads is scikit-learn's model written as JSON.
     return filled(text, "modelFormat: {name: sklearn}", "modelFormat: {name: softmax-json}")
+
+
+def _in_force(text: str, now: datetime) -> str:
+    text = filled(text, _FROM, _moment(now - timedelta(days=1)))
+    return filled(text, _UNTIL, _moment(now + timedelta(days=30)))
 
 
 def _moment(moment: datetime) -> str:

@@ -53,9 +53,11 @@ spec:
     workers: {{jurisdiction: }}       # where the worker nodes stand
     controlPlane: {{jurisdiction: }}  # where the control plane runs
     operator: {{jurisdiction: }}      # under whose law the operating company stands
+    operatorParent: {{jurisdiction: }} # and its ultimate parent; its own where it has none
     keyStore: {{jurisdiction: }}      # where the key store runs
-    registry: {{jurisdiction: }}      # where images and models are pulled from
     telemetry: {{jurisdiction: }}     # where logs and metrics go
+    registries:                     # where images and models are pulled from, by host
+      - {{host: , jurisdiction: }}
   evidence: {{reference: }}           # where a person finds the document that this rests on
   validFrom:                        # such as 2026-11-23T00:00:00Z
   validUntil:
