@@ -12,7 +12,15 @@ HEAVY = ("domicile.api", "domicile.kube", "kopf", "kubernetes", "kserve", "sklea
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["cluster", "join", "--help"], ["demo", "--help"], ["operator", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["cluster", "join", "--help"],
+        ["demo", "--help"],
+        ["operator", "--help"],
+        ["plan", "--help"],
+        ["policy", "diff", "--help"],
+    ],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
@@ -27,7 +35,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 def test_every_command_is_listed_and_has_help() -> None:
     listed = CliRunner().invoke(main, ["--help"]).output
-    for name in ("cluster", "crds", "demo", "operator"):
+    for name in ("cluster", "crds", "demo", "operator", "plan", "policy"):
         assert name in listed
         assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0
 

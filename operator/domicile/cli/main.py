@@ -11,6 +11,8 @@ _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "cluster": ("domicile.cli.cluster:cluster", "Register regional clusters with the hub."),
     "crds": ("domicile.cli.crds:crds", "Write the CustomResourceDefinitions, or check that they are up to date."),
     "demo": ("domicile.cli.demo.command:demo", "Show the main job on real clusters, step by step."),
+    "plan": ("domicile.cli.plan.command:plan", "Say where models may run, from manifests, and write nothing."),
+    "policy": ("domicile.cli.plan.command:policy", "Look at what policies would do."),
     "operator": ("domicile.cli.operate:operate", "Run the operator."),
 }
 
