@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from domicile.cli.demo import installation
+from domicile.cli.demo import installation, stamping
 from domicile.localfleet.fleet import Fleet
-from fleet.world import MODELS, NAMESPACE, OperatorProcess, World, eventually
+from fleet.world import HUB_STANDS_IN, NAMESPACE, OperatorProcess, World, eventually
 
 # They need this machine's one real node for themselves, which the session's fleet holds once it runs.
 BEFORE_THE_FLEET = "test_localfleet_crash.py"
@@ -28,11 +28,13 @@ def world(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> World:
         eventually(
             lambda manifest=manifest: _applied(here, dict(manifest)), within=30, what=f"{manifest['kind']} applied"
         )
-    eventually(lambda: _admits(here), within=60, what="a model is admitted, and gets its finalizer")
+    for probe in stamping.probes("default").values():
+        eventually(lambda probe=probe: _stamps(here, probe), within=60, what=f"{probe['kind']} is admitted and stamped")
     _write_operator_kubeconfig(here)
     for name, place in PLACES.items():
         here.join(name)
         here.attest(name, place)
+    here.attest("hub", HUB_STANDS_IN)
     return here
 
 
@@ -72,13 +74,11 @@ def _applied(world: World, manifest: dict[str, object]) -> bool:
     return True
 
 
-def _admits(here: World) -> bool:
+def _stamps(here: World, probe: stamping.Manifest) -> bool:
     """API servers act on new admission policies, and know the schemas that these need, a moment after they were made."""
-    path = MODELS.format(namespace="default")
-    status, answer = here.hub.raw(
-        "POST", f"{path}?dryRun=All", json.dumps(here.model_manifest("default", "probe")).encode()
-    )
-    return status == 201 and b"domicile.dev/withdraw" in answer
+    path = here.hub.path_of(dict(probe)).rpartition("/")[0]
+    status, answer = here.hub.raw("POST", f"{path}?dryRun=All", json.dumps(probe).encode())
+    return status == 201 and not stamping.not_stamped(json.loads(answer))
 
 
 def _write_operator_kubeconfig(world: World) -> None:

@@ -30,9 +30,9 @@ class Person:
             check=False,
         )
 
-    def sees(self, *arguments: str) -> str:
+    def sees(self, *arguments: str, sends: Mapping[str, Any] | None = None) -> str:
         """What kubectl prints, where it succeeds."""
-        done = self.kubectl(*arguments)
+        done = self.kubectl(*arguments, sends=sends)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -45,20 +45,42 @@ class Person:
 
 @dataclass(frozen=True)
 class People:
-    """One person for each of the chart's roles."""
+    """One person for each of the chart's roles, and one for two that may come together."""
 
     team: Person
     governance: Person
     platform: Person
+    approver: Person
+    """Uma, of no other role."""
+    both: Person
+    """Bo, of governance and approver."""
+    declassifier: Person
+    """Dora, of no other role; for the whole cluster."""
 
 
 def people(world: World, namespace: str) -> People:
     """Their roles, bound on the hub; the team has its role in one namespace alone."""
     for binding in installation.people("governance", "team", "platform", namespace):
         world.hub.apply(dict(binding))
+    for role, group in (("approver", "approver"), ("view", "approver"), ("declassifier", "declassifier")):
+        world.hub.apply(_bound(role, group))
     hub = world.fleet.hub
     return People(
         team=Person(hub.kubeconfig_for("ana", ["team"])),
         governance=Person(hub.kubeconfig_for("gil", ["governance"])),
         platform=Person(hub.kubeconfig_for("pat", ["platform"])),
+        approver=Person(hub.kubeconfig_for("uma", ["approver"])),
+        both=Person(hub.kubeconfig_for("bo", ["governance", "approver"])),
+        declassifier=Person(hub.kubeconfig_for("dora", ["declassifier"])),
     )
+
+
+def _bound(role: str, group: str) -> dict[str, Any]:
+    api = "rbac.authorization.k8s.io"
+    return {
+        "apiVersion": f"{api}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": f"test-{group}-{role}"},
+        "roleRef": {"apiGroup": api, "kind": "ClusterRole", "name": f"domicile-{role}"},
+        "subjects": [{"apiGroup": api, "kind": "Group", "name": group}],
+    }

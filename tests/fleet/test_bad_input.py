@@ -214,7 +214,7 @@ def test_what_cannot_be_changed(world: World, hub_namespace: str, who: People, o
     }
     assert "clusterUID cannot be changed: a rebuilt cluster is another cluster, join it anew" in said["clusterUID"]
     assert "clusterRef cannot be changed: attest another cluster with another object" in said["clusterRef"]
-    assert "a data class can be added and not dropped: what the model has seen does not change" in said["dataClasses"]
+    assert "may not drop a data class (health.record): that needs the verb declassify" in said["dataClasses"]
 
 
 MODELS_CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/sovereignmodels.domicile.dev"

@@ -31,7 +31,7 @@ def placed(world: World, _shared_operator: OperatorProcess) -> Iterator[str]:
     yield name
     world.delete(name)
     world.gone(name)
-    world.hub.delete(f"/apis/domicile.dev/v1alpha1/residencypolicies/{name}")
+    world.end_policy(name)
     world.hub.delete(f"/api/v1/namespaces/{name}")
     world.member("sg").delete(f"/api/v1/namespaces/{name}")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleet.world import POLICIES, SERVICES, OperatorProcess, World, condition, eventually, policy
+from fleet.world import SERVICES, OperatorProcess, World, condition, eventually, policy
 
 ALL = ("sg", "ph", "de")
 
@@ -18,7 +18,9 @@ def test_a_model_is_placed_in_the_lawful_region_and_nowhere_else(world: World, b
     world.model(bank)
     status = world.ready(bank, on="sg")["status"]
     assert [row["cluster"] for row in status["placements"]] == ["sg"]
-    assert status["clusters"] == {"considered": 3, "lawful": 1, "able": 1}
+    excluded = status["clusters"].pop("excluded")
+    assert status["clusters"] == {"considered": 3, "lawful": 1, "able": 1, "chosen": 1}
+    assert sum(each["count"] for each in excluded) == 2
     assert [world.left(name, bank) != [] for name in ALL] == [True, False, False]
 
 
@@ -74,7 +76,7 @@ def test_a_changed_policy_moves_the_model_and_leaves_nothing_behind(world: World
 def test_a_deleted_policy_ends_the_placement(world: World, bank: str) -> None:
     world.model(bank)
     world.ready(bank, on="sg")
-    world.hub.delete(f"{POLICIES}/{bank}")
+    world.end_policy(bank)
     world.reports(bank, "Ready", "NoMatchingPolicy")
     eventually(lambda: not world.left("sg", bank), within=30, what="nothing is left on sg")
 

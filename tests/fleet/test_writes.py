@@ -29,6 +29,7 @@ def bank(world: World, hub_namespace: str, operator: OperatorProcess) -> str:
 def test_one_placement_costs_two_hub_writes_and_one_workload_write(world: World, bank: str) -> None:
     world.model(bank, "warm-up")
     world.ready(bank, "warm-up")
+    world.policy_reports(bank, "InUse", "True")  # Said at its first use, and not again.
     before = marks(world)
     world.model(bank)
     world.ready(bank)
@@ -47,6 +48,23 @@ def test_one_placement_costs_two_hub_writes_and_one_workload_write(world: World,
         "servingruntimes",
     ]
     assert [str(w) for w in (*hub, *member) if w.code >= 300] == []
+
+
+def test_the_first_placement_under_a_policy_costs_one_hub_write_more(world: World, bank: str) -> None:
+    world.policy_reports(bank, "InUse", "False")
+    before = marks(world)
+    world.model(bank)
+    world.ready(bank)
+    world.policy_reports(bank, "InUse", "True")
+    hub = [
+        w for w in audit.writes(logs(world)["hub"], since=before["hub"]) if w.resource not in audit.SERVICE_RESOURCES
+    ]
+    print("hub:", *hub, sep="\n  ")
+    # Whether the model serves already when the policy's turn comes is chance.
+    assert sorted((w.verb, w.resource, w.name, w.code) for w in hub) == [
+        ("patch", "residencypolicies/status", bank, 200),
+        *[("patch", "sovereignmodels/status", "scorer", 200)] * 2,
+    ]
 
 
 def test_the_decision_is_on_record_before_the_workload_is_written(world: World, bank: str) -> None:

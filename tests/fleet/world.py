@@ -88,7 +88,7 @@ class World:
         )  # fmt: skip
 
     def attest(self, name: str, place: str, **changes: Any) -> Object:
-        uid = self.fleet.regions[name].kube_system_uid
+        uid = self.fleet.clusters[name].kube_system_uid
         return self.hub.apply(attestation(name, uid, place, **changes))
 
     def model(self, namespace: str, name: str = "scorer", **spec: Any) -> Object:
@@ -112,6 +112,12 @@ class World:
 
     def get(self, namespace: str, name: str = "scorer") -> Object | None:
         return self.hub.find(f"{MODELS.format(namespace=namespace)}/{name}")
+
+    def end_policy(self, name: str) -> None:
+        """Delete a policy that models may run under."""
+        path = f"{POLICIES}/{name}"
+        self.hub.merge(path, {"metadata": {"annotations": {"domicile.dev/confirmed-deletion": "the test has ended"}}})
+        self.hub.delete(path)
 
     def delete(self, namespace: str, name: str = "scorer") -> None:
         self.hub.delete(f"{MODELS.format(namespace=namespace)}/{name}")
@@ -141,16 +147,27 @@ class World:
 
         return self._until(look, within, f"{namespace}/{name}: {kind} for {reason}")
 
-    def cluster_reports(self, name: str, reason: str, *, within: float = 15) -> Mapping[str, Any]:
-        """Wait until a RegionalCluster is Ready, or not, for that reason."""
+    def policy_reports(self, name: str, kind: str, status: str, *, within: float = 15) -> Mapping[str, Any]:
+        """Wait until a condition of a ResidencyPolicy has that status."""
 
         def look() -> Mapping[str, Any]:
-            found = condition(self.hub.find(f"{CLUSTERS}/{name}"), "Ready")
+            found = condition(self.hub.find(f"{POLICIES}/{name}"), kind)
+            if found["status"] != status:
+                raise _NotYet(str(found))
+            return found
+
+        return self._until(look, within, f"ResidencyPolicy {name}: {kind} is {status}")
+
+    def cluster_reports(self, name: str, reason: str, kind: str = "Ready", *, within: float = 15) -> Mapping[str, Any]:
+        """Wait until a condition of a RegionalCluster has that reason."""
+
+        def look() -> Mapping[str, Any]:
+            found = condition(self.hub.find(f"{CLUSTERS}/{name}"), kind)
             if found["reason"] != reason:
                 raise _NotYet(str(found))
             return found
 
-        return self._until(look, within, f"RegionalCluster {name}: Ready for {reason}")
+        return self._until(look, within, f"RegionalCluster {name}: {kind} for {reason}")
 
     def gone(self, namespace: str, name: str = "scorer", *, within: float = 60) -> None:
         def look() -> bool:
@@ -295,14 +312,15 @@ def condition(model: Object | None, kind: str) -> Mapping[str, Any]:
 
 def attestation(name: str, uid: str, place: str, **changes: Any) -> Object:
     """Governance says that all of a cluster is in one place, for years."""
-    dimensions = ("workers", "controlPlane", "operator", "keyStore", "registry", "telemetry")
+    dimensions = ("workers", "controlPlane", "operator", "operatorParent", "keyStore", "telemetry")
+    facts: Object = {dimension: {"jurisdiction": place} for dimension in dimensions}
     return {
         "apiVersion": "domicile.dev/v1alpha1",
         "kind": "ClusterAttestation",
         "metadata": {"name": name},
         "spec": {
             "clusterRef": {"name": name, "uid": uid},
-            "facts": {dimension: {"jurisdiction": place} for dimension in dimensions},
+            "facts": facts | {"registries": [{"host": "registry.example", "jurisdiction": place}]},
             "evidence": {"reference": "contract 17, clause 4"},
             "validFrom": "2026-01-01T00:00:00Z",
             "validUntil": "2036-01-01T00:00:00Z",
@@ -311,19 +329,30 @@ def attestation(name: str, uid: str, place: str, **changes: Any) -> Object:
     }
 
 
-def policy(name: str, namespace: str, *places: str, data_classes: tuple[str, ...] = ("customer.pii",)) -> Object:
-    """Models of one namespace may be in these places, with all that belongs to them."""
-    dimensions = ("workers", "controlPlane", "operator", "keyStore", "registry", "telemetry")
+HUB_STANDS_IN = "SG"
+
+
+def policy(
+    name: str, namespace: str, *places: str, data_classes: tuple[str, ...] = ("customer.pii",), **spec: Any
+) -> Object:
+    """Models of one namespace may be in these places, with all that belongs to them; the hub is where it is. `spec` are
+    further fields."""
+    dimensions = ("workers", "controlPlane", "operator", "operatorParent", "keyStore", "registry", "telemetry")
     return {
         "apiVersion": "domicile.dev/v1alpha1",
         "kind": "ResidencyPolicy",
-        "metadata": {"name": name},
+        # Models may run under it: a change is confirmed, each by a reason of its own.
+        "metadata": {
+            "name": name,
+            "annotations": {"domicile.dev/confirmed-change": f"from now on {', '.join(places)} {json.dumps(spec)}"},
+        },
         "spec": {
             "appliesTo": {
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
                 "dataClasses": list(data_classes),
             },
-            "allow": {dimension: list(places) for dimension in dimensions},
+            "allow": {**{dimension: list(places) for dimension in dimensions}, "hub": [HUB_STANDS_IN]},
+            **spec,
         },
     }
 
