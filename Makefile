@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 READY := .venv/.domicile-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check fmt crds clean
+.PHONY: help demo test test-full check fmt crds mutants clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -31,8 +31,12 @@ fmt: $(READY) ## Format, and mend what ruff can mend
 crds: $(READY) ## Write crds/ and the chart's copy from operator/domicile/api
 	@.venv/bin/domicile crds
 
+mutants: $(READY) ## Change the residency engine in thousands of small ways, and list those that no test notices; an hour
+	@UV_PROJECT_ENVIRONMENT=.venv-mutants UV_PYTHON_DOWNLOADS=never "$$(.ci/bootstrap uv)" sync --frozen --all-extras --group mutation && \
+	  .venv-mutants/bin/python tests/mutants.py
+
 clean: ## Remove what the tools leave behind; .venv and the built components stay
-	@rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache .test-results .coverage .coverage.* dist
+	@rm -rf .mutants .venv-mutants .pytest_cache .ruff_cache .hypothesis .import_linter_cache .test-results .coverage .coverage.* dist
 	@find operator tests e2e bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 	@echo "Kept: .venv (rm -rf .venv) and the cache of tools and built components (\$${DOMICILE_CACHE:-~/.cache/domicile})"
 
