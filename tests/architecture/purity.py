@@ -6,7 +6,8 @@ from collections.abc import Iterator
 # What a pure module may import, by its first name, or its first two within domicile. Whatever is not here is refused.
 IMPORTS = frozenset(
     {
-        "__future__", "abc", "base64", "bisect", "cel_expr_python", "collections", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions",
+        "__future__", "abc", "base64", "bisect", "cel_expr_python", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal",
+        "enum", "fractions",
         "functools", "google", "graphlib", "hashlib", "heapq", "itertools", "json", "kserve", "math", "operator", "pydantic",
         "pydantic_core", "re", "string", "textwrap", "types", "typing", "typing_extensions", "yaml",
         "domicile.api", "domicile.decision", "domicile.placement", "domicile.residency", "domicile.rollout", "domicile.serving",

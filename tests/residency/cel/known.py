@@ -53,6 +53,7 @@ def refused(source: str) -> str:
     found = expression.compiled(source)
     assert isinstance(found, Invalid), f"{source} can be read"
     assert "\n" not in found.why
+    assert "<input>" not in found.why
     return found.why
 
 

@@ -7,7 +7,7 @@ import pytest
 from domicile.residency.cel import cost, expression, schema
 from domicile.residency.cel.cost import Cost, Size
 from domicile.residency.cel.expression import Expression, Failed, Invalid
-from domicile.residency.cel.syntax import Call, Const, Each, Field, Items, Name, Node
+from domicile.residency.cel.syntax import Call, Const, Each, Field, Has, Items, Name, Node, Refused
 from residency.cel.known import largest, readable, refused
 
 BUDGET = 1.0
@@ -104,11 +104,12 @@ def test_what_could_cost_too_much_is_refused(source: str) -> None:
 
 SCOPE = {
     "text": Size(640),
+    "word": Size(101),
     "texts": Size(6400, 11, 10, Size(640)),
     "map": Size(950, 21, 10, Size(64), Size(31)),
     "place": cost.sized("Place"),
 }
-PLACE = Name(0, "place")
+WORD, PLACE = Name(0, "word"), Name(0, "place")
 TEXT, TEXTS, MAP, ONE = Name(0, "text"), Name(0, "texts"), Name(0, "map"), Const(0, 1)
 
 
@@ -122,6 +123,7 @@ COSTS: dict[str, tuple[Node, Cost]] = {
     "an unknown variable": (Name(0, "c"), Cost(2, 0, Size())),
     "a field of a map": (Field(0, MAP, "a"), Cost(9, 0, Size(64))),
     "a field of nothing": (Field(0, TEXT, "a"), Cost(8, 0, Size())),
+    "whether a field is there": (Has(0, MAP, "a"), Cost(8, 0, Size())),
     "a list": (Items(0, (ONE, TEXT)), Cost(23, 0, Size(640, 3, 2, Size(640)))),
     "no list": (Items(0, ()), Cost(8, 0, Size(each=Size()))),
     "a loop": (Each(0, "exists", TEXTS, "e", Name(0, "e")), Cost(258, 10, Size())),
@@ -134,6 +136,7 @@ COSTS: dict[str, tuple[Node, Cost]] = {
     "a choice": (call("conditional", ONE, TEXTS, MAP), Cost(9, 0, Size(6400, 21, 10, Size(640), Size(31)))),
     "a field of a choice": (Field(0, call("conditional", ONE, PLACE, PLACE), "jurisdiction"), Cost(15, 0, Size(6))),
     "equal texts": (call("equals", TEXT, TEXT), Cost(18, 0, Size())),
+    "equal words": (call("equals", WORD, WORD), Cost(9, 0, Size())),
     "equal lists": (call("equals", TEXTS, TEXTS), Cost(8 + 120 + 100, 0, Size())),
     "a list and a short text": (call("equals", TEXTS, Const(0, "a")), Cost(7, 0, Size())),
     "in a list": (call("in_list", TEXT, TEXTS), Cost(8 + 10 * 22, 0, Size())),
@@ -141,10 +144,14 @@ COSTS: dict[str, tuple[Node, Cost]] = {
     "of a list": (call("index_list", TEXTS, ONE), Cost(19, 0, Size(640))),
     "a pattern": (call("matches", TEXT, Const(0, "abc")), Cost(7 + 600 + 192 + 640 * 5, 0, Size())),
     "a text searched": (call("contains_string", TEXT, TEXT), Cost(8 + 80 + 6400, 0, Size())),
+    "a word searched": (call("contains_string", WORD, WORD), Cost(8 + 12 + 159, 0, Size())),
+    "how a word begins": (call("starts_with_string", WORD, WORD), Cost(11, 0, Size())),
     "how a text begins": (call("starts_with_string", TEXT, TEXT), Cost(28, 0, Size())),
     "the size of a text": (call("size_string", TEXT), Cost(86, 0, Size())),
+    "the size of a word": (call("size_string", WORD), Cost(18, 0, Size())),
     "the size of a list": (call("size_list", TEXTS), Cost(8, 0, Size())),
     "a text read": (call("string_to_int64", TEXT), Cost(6 + 24 + 160, 0, Size())),
+    "a word read": (call("string_to_int64", WORD), Cost(6 + 24 + 25, 0, Size())),
     "a sum": (call("add_int64", ONE, ONE), Cost(12, 0, Size())),
 }
 
@@ -156,11 +163,20 @@ def test_costs(node: Node, expected: Cost) -> None:
 
 def test_sizes_are_those_of_the_schema() -> None:
     assert cost.sized("Place") == Size(6, 2, message="Place")
-    assert cost.sized("Contract[]").count == schema.LISTED
+    assert cost.sized("bool") == Size()
+    assert cost.sized("Replicas") == Size(0, 3, message="Replicas")
+    assert cost.sized("Registry[]") == Size(64 * 259, 1 + 64 * 3, 64, Size(259, 3, message="Registry"))
     artifacts = cost.cost(Field(0, Name(0, "model"), "artifacts"), {"model": cost.sized("Model")}).size
     assert (artifacts.count, artifacts.each) == (schema.COUNTS["Model.artifacts"], Size(512))
     labels = cost.cost(Field(0, Name(0, "model"), "namespaceLabels"), {"model": cost.sized("Model")}).size
-    assert (labels.each, labels.key) == (Size(63), Size(schema.LABEL))
+    assert labels == Size(64 * (63 + 317), 1 + 64 * 2, 64, Size(63), Size(317))
+
+
+def test_what_costs_as_much_as_is_allowed_is_taken() -> None:
+    Cost(cost.MOST_STEPS, cost.MOST_ROUNDS, Size()).within(ONE)
+    for steps, rounds in ((1, 0), (0, 1)):
+        with pytest.raises(Refused):
+            Cost(cost.MOST_STEPS + steps, cost.MOST_ROUNDS + rounds, Size()).within(ONE)
 
 
 def test_what_policies_say_costs_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,13 @@ def test_a_value_that_is_none_of_cel_fails() -> None:
     assert "Non-CEL value type" in found.why
 
 
+def test_what_an_error_says_is_cut() -> None:
+    value = type("V" * 300, (), {})()
+    found = answer("model.name == 'a'", {**facts(), "model": {"name": value}})
+    assert isinstance(found, Failed)
+    assert len(found.why) == 200
+
+
 UNREADABLE: dict[str, tuple[str, str]] = {
     "an unknown name": ("nobody == 1", "line 1, column 1: undeclared reference to 'nobody' (in container '')"),
     "an unknown field": ("cluster.worker == 1", "undefined field 'worker' not found in struct 'domicile.Cluster'"),
@@ -110,6 +117,7 @@ UNREADABLE: dict[str, tuple[str, str]] = {
     "optional fields": ("cluster.?name.hasValue()", "unsupported syntax '.?'"),
     "an escape that is none": (r"'\ud800' == ''", "Invalid string literal"),
     "one character too long": ("true" + " " * 1021, "it has 1025 characters, 1024 are allowed"),
+    "what we refuse, two lines down": ("true\n&&\n  now.getHours() > 1", "line 3, column 3: now may only"),
     "what we refuse, further down": (
         "'😀é' == cluster.name\n\t&& now.getHours() > 1",
         "line 2, column 5: now may only be compared",
@@ -120,6 +128,11 @@ UNREADABLE: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize(("source", "why"), UNREADABLE.values(), ids=UNREADABLE.keys())
 def test_what_cannot_be_read_says_why(source: str, why: str) -> None:
     assert why in refused(source)
+
+
+def test_what_is_not_seen_is_said_to_be_there() -> None:
+    why = "it has a character that nobody sees: only blanks, tabs and line breaks may be in it"
+    assert refused("cluster.name == '\u202egs'") == why
 
 
 def test_the_longest_can_be_read() -> None:

@@ -12,7 +12,9 @@ REFUSED: dict[str, tuple[str, str]] = {
     "lists of things of two types": ("[[1, 'a']].exists(x, true)", "its type is not known beforehand"),
     "a type": ("type(1) == int", "its type is not known beforehand"),
     "any message": ("google.protobuf.Any{} == google.protobuf.Any{}", "its type is not known beforehand"),
-    "a map": ("{'a': 1}.size() > 0", "it makes an object: rules compare, they do not make objects"),
+    "a map": ("{'a': 1}.size() > 0", "line 1, column 1: it makes an object: rules compare, they do not make objects"),
+    "a map to things of two types": ("{'a': 1, 'b': 'c'}.size() > 0", "its type is not known beforehand"),
+    "a map from things of two types": ("{'a': 1, 2: 1}.size() > 0", "its type is not known beforehand"),
     "a map of what is not known": ("{'a': dyn(1)}.size() > 0", "its type is not known beforehand"),
     "a message": ("domicile.Cluster{name: 'x'} == domicile.Cluster{}", "it makes an object"),
     "a number that is no whole one": ("1.5 > 1.0", "line 1, column 1: only texts, whole numbers, true and false can"),
@@ -44,6 +46,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     "a variable that hides the time": ("model.artifacts.exists(now, now == '')", "now is the name of something else"),
     "brackets without end": ("(" * 500 + "true" + ")" * 500, "recursion limit exceeded. limit: 32"),
+    "a sum without end": ("+".join(["1"] * 500) + " > 0", "Exceeded max recursion depth of 32 when parsing."),
     "objects in lists": ("[[{'a': [1]}]].exists(x, true)", "it makes an object"),
 }
 

@@ -42,6 +42,7 @@ TAKEN: dict[str, str] = {
     "a choice by the model": f"model.namespace == 'a' ? {CERTS}.exists(c, true) : has(cluster.keyStore)",
     "a choice by a place": f"cluster.workers.jurisdiction == 'SG' ? true : {CERTS}.exists(c, true)",
     "each of what the model has": f"model.dataClasses.all(d, {CERTS}.exists(c, c.scope == d))",
+    "one of what the model has": f"model.dataClasses.exists(d, {CERTS}.exists(c, c.scope == d))",
     "what the model has not": "!has(model.replicas) || size(model.artifacts) == 1 || !('a' in model.namespaceLabels)",
     "exactly one of the model's": "model.dataClasses.exists_one(d, d == 'a') && model.dataClasses.filter(d, true).size() == 1",
     "what is always there": "has(policy.name) == true",
@@ -55,6 +56,7 @@ def test_taken(name: str) -> None:
 
 ENDS = "it can become true when a fact ends"
 REFUSED: dict[str, tuple[str, str]] = {
+    "not all, where something is known": (f"!{CERTS}.all(c, has(cluster.keyStore))", "has(cluster.keyStore) here"),
     "nothing is there": (
         f"!{CERTS}.exists(c, c.level < 2)",
         f"line 1, column 31: {ENDS} (exists() over {CERTS} here): ask {CERTS}.exists() for what must be there",
@@ -70,12 +72,23 @@ REFUSED: dict[str, tuple[str, str]] = {
     "how many, in a sum": (f"{DEALS}.size() + 1 > 1", f"what is asked of {DEALS}.size()"),
     "at most of some": (f"{DEALS}.filter(c, c.kind == 'A').size() < 1", f"what is asked of {DEALS}.size()"),
     "at least that are not": (f"{DEALS}.filter(d, !{CERTS}.exists(c, true)).size() > 0", f"exists() over {CERTS} here"),
+    "some of some that are not": (
+        f"{DEALS}.filter(d, !{CERTS}.exists(c, true)).filter(d, true).exists(d, true)",
+        f"exists() over {CERTS} here",
+    ),
     "a list by itself": (f"{DEALS} == hub.contracts", f"{ENDS} ({DEALS} here)"),
     "what is left of a list by itself": (f"{DEALS}.filter(d, true) == hub.contracts", f"filter() over {DEALS} here"),
     "the first": (f"{DEALS}[0].kind == 'A'", f"line 1, column 8: {ENDS} ({DEALS} here): ask {DEALS}.exists()"),
     "the first, known": (f"has({DEALS}[0].kind)", f"{ENDS} ({DEALS} here)"),
     "a list in a list": (f"[{DEALS}].exists(l, l.all(c, c.kind == 'A'))", f"{ENDS} ({DEALS} here)"),
-    "not in a list": (f"hub.contracts.exists(c, !(c in {DEALS}))", f"{ENDS} (in {DEALS} here)"),
+    "not in a list": (
+        f"hub.contracts.exists(c, !(c in {DEALS}))",
+        f"{ENDS} (in {DEALS} here): ask for what must be in {DEALS}",
+    ),
+    "in what is left of a list, where it may fail": (
+        f"hub.contracts[0] in {DEALS}.filter(d, int(d.reference) == 1)",
+        "this may fail inside filter()",
+    ),
     "whether something is there, compared": (f"{DEALS}.exists(d, true) == false", f"exists() over {DEALS} here"),
     "a choice by what is there": (f"{DEALS}.exists(d, true) ? false : true", f"exists() over {DEALS} here"),
     "not known": ("!has(cluster.keyStore)", f"line 1, column 5: {ENDS} (has(cluster.keyStore) here): write has(clu"),
@@ -87,6 +100,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     "known, of one of a choice": ("has((true ? cluster : hub).workers)", "cluster as a whole cannot be compared"),
     "what is known, in a list": ("[has(cluster.keyStore)].exists(k, !k)", "has(cluster.keyStore) here"),
+    "whether there are so many, in a list": (f"[{DEALS}.size() > 0].exists(k, !k)", f"what is asked of {DEALS}.size()"),
     "all that is known": ("cluster == hub", "line 1, column 1: cluster as a whole cannot be compared: name its fields"),
     "a class without a certificate": (
         f"model.dataClasses.exists(d, !{CERTS}.exists(c, c.scope == d))",
@@ -125,7 +139,7 @@ MAY_FAIL: dict[str, str] = {
 @pytest.mark.parametrize("what", MAY_FAIL)
 def test_what_may_fail_inside_filter_is_refused_and_taken_by_exists(what: str) -> None:
     why = refused(f"{DEALS}.filter(d, {MAY_FAIL[what]}).size() >= 0")
-    assert f"this may fail inside filter() over {DEALS}, and would be mended when a fact ends" in why
+    assert f"this may fail inside filter() over {DEALS}, and would be mended when a fact ends: compare what is" in why
     readable(f"{DEALS}.exists(d, {MAY_FAIL[what]})")
 
 

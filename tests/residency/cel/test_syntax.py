@@ -43,5 +43,38 @@ def test_every_node_is_found() -> None:
 def test_what_is_nested_too_deep_for_the_reader_is_refused() -> None:
     deep = cel.NewEnv(variables={"b": cel.Type.BOOL}).compile("b ? true : " * 25 + "b").serialize()
     assert isinstance(read(deep, frozenset()), Call)
-    with pytest.raises(Refused, match="it is nested too deep"):
+    with pytest.raises(Refused, match="it is nested too deep") as refused:
         read(b"\x12\x03\x0a\x7f\x01", frozenset())
+    assert (refused.value.at, refused.value.why) == (0, "it is nested too deep: make several rules of it")
+
+
+# What the library has not been seen to serialize, in bytes: it says of each node where it is, and of each call which it is.
+
+TRUE = b"\x22\x06\x10\x01\x1a\x02\x10\x01"  # expr { id: 1, const { bool_value: true } }
+CALL = b"\x22\x07\x10\x01\x32\x03\x12\x01f"  # expr { id: 1, call { function: "f" } }
+DYN = b"\x1a\x06\x08\x01\x12\x02\x0a\x00"  # types { key: 1, value { dyn {} } }
+ONE = b"\x12\x07\x08\x01\x12\x03\x1a\x01a"  # references { key: 1, value { overload_id: "a" } }
+TWO = b"\x12\x0a\x08\x01\x12\x06\x1a\x01a\x1a\x01b"  # the same with "a" and "b"
+
+UNUSUAL: dict[str, tuple[bytes, Node]] = {
+    "a node that is nowhere": (TRUE, Const(0, True)),
+    "a name in full": (b"\x22\x08\x10\x01\x22\x04\x0a\x02.x", Name(0, "x")),
+    "a call that is none": (CALL, Call(0, "f", "", ())),
+    "a call that is one": (ONE + CALL, Call(0, "f", "a", ())),
+    "a call that is one of two": (TWO + CALL, Call(0, "f", "", ())),
+}
+
+
+def wrapped(checked: bytes) -> bytes:
+    return b"\x12" + bytes([len(checked)]) + checked
+
+
+@pytest.mark.parametrize(("checked", "expected"), UNUSUAL.values(), ids=UNUSUAL.keys())
+def test_what_is_not_said_is_not_guessed(checked: bytes, expected: Node) -> None:
+    assert read(wrapped(checked), frozenset()) == expected
+
+
+def test_a_type_that_is_nowhere_is_refused_too() -> None:
+    with pytest.raises(Refused) as refused:
+        read(wrapped(DYN + TRUE), frozenset())
+    assert refused.value.at == 0

@@ -170,10 +170,10 @@ def _pattern() -> cel.Expression:
 def _plain(error: str) -> str:
     """The runtime's words in one line, without what it quotes of the source and of the values."""
     if where := _WHERE.search(error):
-        return f"line {where[1]}, column {int(where[2])}: {where[3].rstrip()}"
+        return f"line {where[1]}, column {where[2]}: {where[3]}"
     if (key := _KEY.search(error)) and key[1] in _FIELDS:
         return f"{key[1]} is not known"
     if "Key not found" in error:
         return "something that it asks for is not known"  # A key may be a fact.
-    first = error.splitlines()[0] if error else "it failed"
-    return re.sub(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$", "", first)[:200]
+    first = error.partition("\n")[0]
+    return re.sub(r"^[A-Z_]+: (ERROR: <input>:-1:-1: )?|\s*\[[A-Z_]+\]$", "", first)[:200]

@@ -126,29 +126,23 @@ def _check_size(node: Call, why: Why) -> None:
 
 def _check_list(node: Node) -> None:
     """A list that only shrinks with less. Where filter() fails on one that ends, it would be mended by that."""
-    match node:
-        case Each(_, _, over, name, body):
-            _check_list(over)
-            check(body, Why.TRUE)
-            if (fails := _may_fail(body, frozenset({name}))) is not None:
-                raise Refused(
-                    fails.at,
-                    f"this may fail inside filter() over {_said(over)}, and would be mended when a fact ends:"
-                    " compare what is always there, or ask exists()",
-                )
-        case _:
-            return
+    if not isinstance(node, Each):
+        return
+    _check_list(node.over)
+    check(node.body)
+    if (fails := _may_fail(node.body, frozenset({node.name}))) is not None:
+        raise Refused(
+            fails.at,
+            f"this may fail inside filter() over {_said(node.over)}, and would be mended when a fact ends:"
+            " compare what is always there, or ask exists()",
+        )
 
 
 def _listed(node: Node) -> bool:
     """Whether it is a list that has less in it when less is known."""
-    match node:
-        case Field(_, Name(_, of), name):
-            return of in OF_FACTS and name in LISTS
-        case Each(_, "filter", over):
-            return _listed(over)
-        case _:
-            return False
+    if isinstance(node, Each):
+        return node.loop == "filter" and _listed(node.over)
+    return isinstance(node, Field) and isinstance(node.of, Name) and node.of.name in OF_FACTS and node.name in LISTS
 
 
 def _sized(node: Node) -> bool:
@@ -176,7 +170,7 @@ def _may_fail(node: Node, there: frozenset[str]) -> Node | None:
             return None
         case Call(_, _, "string_to_timestamp", (Field(_, Name(_, of), name),)) if of in there and name == END:
             return None
-        case Call(_, _, "string_to_timestamp" | "string_to_duration", (Const(),)):
+        case Call(_, _, "string_to_timestamp", (Const(),)):
             return None  # What is written out was read.
         case Call(_, _, "add_timestamp_duration" | "subtract_timestamp_duration", (Name(_, name), _)) if name == NOW:
             return None  # So is the span: times takes no other.

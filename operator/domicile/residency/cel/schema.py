@@ -11,7 +11,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 
 _PACKAGE: Final = "domicile"
 _SCALARS: Final = {"string": 9, "int": 3, "bool": 8}
-_OPTIONAL, _REPEATED, _MESSAGE = 1, 3, 11
+_OPTIONAL, _REPEATED = 1, 3
 
 MESSAGES: Final[dict[str, dict[str, str]]] = {
     # name of the message: field and type; [] makes a list of it, {} a map from string to string.
@@ -114,13 +114,13 @@ def _add(message: Any, owner: str, field: str, kind: str, number: int) -> None:
         entry = message.nested_type.add(name=f"{field[0].upper()}{field[1:]}Entry")
         entry.options.map_entry = True
         for index, part in enumerate(("key", "value"), start=1):
-            entry.field.add(name=part, number=index, label=_OPTIONAL, type=_SCALARS["string"])
+            entry.field.add(name=part, number=index, type=_SCALARS["string"])
         type_name = f".{_PACKAGE}.{owner}.{entry.name}"
-        message.field.add(name=field, number=number, label=_REPEATED, type=_MESSAGE, type_name=type_name)
+        message.field.add(name=field, number=number, label=_REPEATED, type_name=type_name)
         return
     label = _REPEATED if kind.endswith("[]") else _OPTIONAL
     plain = kind.removesuffix("[]")
     if plain in _SCALARS:
         message.field.add(name=field, number=number, label=label, type=_SCALARS[plain])
     else:
-        message.field.add(name=field, number=number, label=label, type=_MESSAGE, type_name=f".{_PACKAGE}.{plain}")
+        message.field.add(name=field, number=number, label=label, type_name=f".{_PACKAGE}.{plain}")

@@ -160,7 +160,8 @@ class _Reading:
         kind = read.WhichOneof("kind")
         if kind not in ("string_value", "int64_value", "bool_value"):
             raise Refused(at, "only texts, whole numbers, true and false can be written out")
-        return cast("str | int | bool", getattr(read, kind))
+        value: str | int | bool = getattr(read, kind)
+        return value
 
     def _call(self, at: int, read: Any) -> Call:
         of = [read.call.target] if read.call.HasField("target") else []
@@ -264,7 +265,7 @@ _MESSAGES: Final[dict[str, dict[str, tuple[int, str]]]] = {
     },
 }
 _PLAIN: Final = {"int64": 3, "int32": 5, "bool": 8, "string": 9}
-_OPTIONAL, _REPEATED, _MESSAGE = 1, 3, 11
+_OPTIONAL, _REPEATED = 1, 3
 
 
 @cache
@@ -286,5 +287,5 @@ def _add(message: Any, field: str, number: int, kind: str) -> None:
     of = kind.removesuffix("[]").removesuffix("?")
     label = _REPEATED if kind.endswith("[]") else _OPTIONAL
     one_of = {"oneof_index": 0} if kind.endswith("?") else {}
-    typed = {"type": _PLAIN[of]} if of in _PLAIN else {"type": _MESSAGE, "type_name": f".ast.{of}"}
+    typed = {"type": _PLAIN[of]} if of in _PLAIN else {"type_name": f".ast.{of}"}
     message.field.add(name=field, number=number, label=label, **typed, **one_of)

@@ -2,7 +2,8 @@
 be compared, and only with a time that is written down: in the policy, or as the end of a certificate or contract."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -48,7 +49,7 @@ class Times:
     def __or__(self, other: "Times") -> "Times":
         return Times(self.written | other.written, self.cluster | other.cluster, self.hub | other.hub)
 
-    def ahead(self, now: datetime, cluster: Iterable[datetime], hub: Iterable[datetime]) -> datetime | None:
+    def ahead(self, now: datetime, cluster: Collection[datetime], hub: Collection[datetime]) -> datetime | None:
         """The next moment after `now`, for those ends of the cluster's certificates and contracts and of the hub's."""
         found = {*self.written, *_sums(cluster, self.cluster), *_sums(hub, self.hub)}
         return min((moment for moment in found if moment > now), default=None)
@@ -62,14 +63,11 @@ def union(found: Iterable[Times]) -> Times:
     return every
 
 
-def _sums(ends: Iterable[datetime], spans: Iterable[timedelta]) -> Iterable[datetime]:
-    spans = tuple(spans)
-    for end in ends if spans else ():
-        for span in spans:
-            try:
+def _sums(ends: Collection[datetime], spans: frozenset[timedelta]) -> Iterable[datetime]:
+    for span in spans:
+        for end in ends:
+            with suppress(OverflowError):  # Beyond the year 9999 there is no time, in expressions either.
                 yield end + span
-            except OverflowError:
-                continue  # Beyond the year 9999 there is no time, in expressions either.
 
 
 def times(node: Node) -> Times:
