@@ -292,7 +292,16 @@ def certificates(law: Any, cluster: Any, now: datetime) -> list[Any]:
     found: list[Any] = []
     for one in every:
         levels = {c.level for c in every if (c.name, c.number) == (one.name, one.number)}
-        if len(levels) == 1:
+        if len(levels) == 1 and one not in found:
+            found.append(one)
+    return found
+
+
+def contracts(law: Any, cluster: Any, now: datetime) -> list[Any]:
+    """In force. The same one, stated twice, is one."""
+    found: list[Any] = []
+    for one in (c for s in speaking(law, cluster, now) for c in s.facts.contracts if now < c.valid_until):
+        if one not in found:
             found.append(one)
     return found
 
@@ -312,12 +321,7 @@ def facts_for_rules(law: Any, cluster: Any, pool: str | None, now: datetime) -> 
     found["certifications"] = [
         {"name": c.name, "level": c.level, "validUntil": c.valid_until} for c in certificates(law, cluster, now)
     ]
-    found["contracts"] = [
-        {"kind": c.kind, "validUntil": c.valid_until}
-        for s in speaking(law, cluster, now)
-        for c in s.facts.contracts
-        if now < c.valid_until
-    ]
+    found["contracts"] = [{"kind": c.kind, "validUntil": c.valid_until} for c in contracts(law, cluster, now)]
     said = [c for s in speaking(law, cluster, now) if (c := s.facts.confidential_computing) is not None]
     if said and all(c == said[0] for c in said):
         found["confidentialComputing"] = {"verifierJurisdiction": said[0].verifier_jurisdiction}
