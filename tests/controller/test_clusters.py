@@ -40,12 +40,14 @@ class FakeHub:
         self.kubeconfigs = {"sg-kubeconfig": "it"}
         self.written: list[RegionalClusterStatus] = []
         self.events: list[str] = []
+        self.notes: list[str] = []
 
     async def write_cluster_status(self, cluster: RegionalCluster, status: RegionalClusterStatus) -> None:
         self.written.append(status)
 
     async def tell(self, about: RegionalCluster, told: Told) -> None:
         self.events.append(told.reason)
+        self.notes.append(told.note)
 
     async def kubeconfig(self, ref: Any) -> str | None:
         return self.kubeconfigs.get(ref.name)
@@ -129,6 +131,14 @@ def test_a_member_is_looked_at_again(ends_in: timedelta, seconds: list[float]) -
     shell.attest(a.NOW + ends_in)
     shell.reconcile()
     assert [after for _, after in shell.later.asked] == seconds
+
+
+def test_what_nodes_say_is_cut_to_what_an_event_takes_in_bytes() -> None:
+    shell = Shell()
+    shell.attest(a.LONG_AHEAD)
+    shell.connections.regions = frozenset(f"{number}{'é' * 60}" for number in range(12))
+    shell.reconcile()
+    assert 1021 <= len(shell.hub.notes[-1].encode()) <= 1024
 
 
 def test_nodes_that_contradict_their_attestation_are_an_event() -> None:

@@ -11,7 +11,7 @@ from domicile.controller.members import Members
 from domicile.controller.store import Store, Unreadable
 from domicile.decision.clusterstatus import cluster_status, look_again
 from domicile.decision.decide import CONNECTING
-from domicile.decision.events import NOTE_LIMIT, Told
+from domicile.decision.events import Told, fit
 from domicile.placement.view import OutOfSight
 
 log = logging.getLogger(__name__)
@@ -106,5 +106,5 @@ def _told(now: Condition, before: Condition | None) -> Told | None:
         kind = "Normal" if now.status == "True" else "Warning"
         return Told(kind, now.reason, "Connect", now.message, occasion=occasion)
     if now.type == "FactsConsistent" and now.status == "False":
-        return Told("Warning", now.reason, "Compare", now.message[:NOTE_LIMIT], occasion=occasion)
+        return Told("Warning", now.reason, "Compare", fit(now.message), occasion=occasion)
     return None

@@ -9,8 +9,9 @@ from domicile.api import ModelRemnant, ResidencyPolicy, ResidencyPolicyStatus, S
 from domicile.controller.hub import Hub
 from domicile.controller.store import Store
 from domicile.decision.decide import asked
-from domicile.decision.events import NOTE_LIMIT, Told
+from domicile.decision.events import Told, fit
 from domicile.decision.policystatus import policy_status
+from domicile.residency import Engine
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ class Policies:
             self._look_again(ALL, _RETRY)
 
     async def _reconcile(self) -> None:
-        engine, used = self._store.engine(), self._used()
+        engine = self._store.engine()
+        used = self._used(engine)
         # Not the engine's own: it stays the same while only statuses change, and has them as they were when it was made.
         for policy in self._store.policies.readable():
             if not self._may_act():
@@ -65,11 +67,9 @@ class Policies:
             return
         accepted, before = status.conditions[0], policy.status.conditions if policy.status else ()
         if accepted.status == "False" and accepted.message not in {c.message for c in before}:
-            note = accepted.message.encode()[:NOTE_LIMIT].decode(errors="ignore")
-            await self._hub.tell(policy, Told("Warning", accepted.reason, "Read", note))
+            await self._hub.tell(policy, Told("Warning", accepted.reason, "Read", fit(accepted.message)))
 
-    def _used(self) -> frozenset[str]:
-        engine = self._store.engine()
+    def _used(self, engine: Engine) -> frozenset[str]:
         placed = (m for m in self._models() if m.status is not None and m.status.placements)
         return frozenset(
             name

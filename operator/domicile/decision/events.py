@@ -55,7 +55,7 @@ def _troubles(old: SovereignModelStatus, new: SovereignModelStatus) -> Iterator[
     if after is None or after.status == "True" or after.reason in ("Progressing", "Deleting", "UnlawfulPlacement"):
         return
     if before is None or (before.reason, before.message) != (after.reason, after.message):
-        yield Told("Warning", after.reason, "Decide", _fit(after.message))
+        yield Told("Warning", after.reason, "Decide", fit(after.message))
 
 
 _WARNED_OF = ("EvidenceCurrent", "AuditPassed")
@@ -69,7 +69,7 @@ def _warnings(old: SovereignModelStatus, new: SovereignModelStatus) -> Iterator[
         if after is None or after.status != "False":
             continue
         if before is None or (before.reason, before.message) != (after.reason, after.message):
-            yield Told("Warning", after.reason, "Foresee", _fit(after.message))
+            yield Told("Warning", after.reason, "Foresee", fit(after.message))
 
 
 def _leaving(row: Placement, conditions: Mapping[str, Condition]) -> Told:
@@ -88,7 +88,7 @@ def _why_placed(row: Placement, status: SovereignModelStatus) -> str:
 
 
 def _event(kind: Literal["Normal", "Warning"], reason: str, action: str, note: str, row: Placement) -> Told:
-    return Told(kind, reason, action, _fit(note), row.cluster, row.permit)
+    return Told(kind, reason, action, fit(note), row.cluster, row.permit)
 
 
 def _rows(status: SovereignModelStatus) -> Mapping[tuple[str, str], Placement]:
@@ -99,6 +99,7 @@ def _conditions(status: SovereignModelStatus) -> Mapping[str, Condition]:
     return {condition.type: condition for condition in status.conditions}
 
 
-def _fit(note: str) -> str:
+def fit(note: str) -> str:
+    """As much of the note as an event takes."""
     text = note.encode()
     return note if len(text) <= NOTE_LIMIT else f"{text[: NOTE_LIMIT - 3].decode(errors='ignore')}..."
