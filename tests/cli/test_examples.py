@@ -13,7 +13,7 @@ from domicile.api import KINDS, ClusterAttestation, ResidencyPolicy, SovereignMo
 from domicile.api.clusterattestation import Fact
 from domicile.cli.demo import texts
 from domicile.cli.failure import Failure
-from domicile.controller.app import HUB
+from domicile.residency import HUB
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 OURS = {kind.info.kind: kind for kind in KINDS}

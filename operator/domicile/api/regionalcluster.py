@@ -53,6 +53,11 @@ class RegionalClusterSpec(ApiModel):
     ] = ()
     """Mirrors of registries for this member, so that one reference does not make every region pull from one country."""
 
+    @property
+    def mirrors(self) -> tuple[tuple[str, str], ...]:
+        """Registry host, and where the member pulls from instead."""
+        return tuple((each.registry, each.mirror) for each in self.registry_mirrors)
+
 
 class Accelerator(ApiModel):
     """Accelerators of one product, as GPU feature discovery labels the nodes."""

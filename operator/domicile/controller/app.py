@@ -22,15 +22,13 @@ from domicile.controller.queue import KeyedQueue
 from domicile.controller.settings import Settings
 from domicile.controller.store import Name, Store
 from domicile.fleet import Connect, Fleet
-from domicile.residency import MemberId
+from domicile.residency import HUB, MemberId
 
 log = logging.getLogger(__name__)
 
 LEASE = "domicile-operator"
 _POLICIES_SETTLE = 1.0
 """Seconds until the status of policies follows: changes that come together are looked at once."""
-HUB = "hub"
-"""The name by which a ClusterAttestation speaks of the hub."""
 
 
 class PartEnded(Exception):

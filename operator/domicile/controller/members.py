@@ -24,7 +24,7 @@ class Members:
         """Connect to a member, or to the one that it is now. Does nothing if nothing changed."""
         member = MemberId(cluster.metadata.name, cluster.spec.cluster_uid)
         self._registered[member.name] = member
-        self._mirrors[member.name] = tuple((m.registry, m.mirror) for m in cluster.spec.registry_mirrors)
+        self._mirrors[member.name] = cluster.spec.mirrors
         if kubeconfig is None:
             self._fleet.drop_member(member.name)
             ref = cluster.spec.kubeconfig_secret_ref

@@ -14,14 +14,13 @@ from domicile.api import (
     ResidencyPolicy,
     SovereignModel,
 )
-from domicile.api.jurisdiction import GROUP_PREFIX
 from domicile.api.sovereignmodel import FINALIZER
 from domicile.decision import report
 from domicile.decision.outlook import Outlook, Standing
 from domicile.decision.plan import Act, AddFinalizer, Place, Plan, ReleaseFinalizer, Wait, Withdraw
 from domicile.decision.snapshot import Refusal, Snapshot
 from domicile.placement import ClusterView, OutOfSight
-from domicile.residency import Covered, Finding, Judgement, Lawful, MemberId, Permit, Unlawful
+from domicile.residency import Covered, Finding, Judgement, Lawful, MemberId, Permit, Unlawful, places
 
 CONNECTING = "Connecting"
 """Reason of OutOfSight while the first attempt to connect is under way."""
@@ -169,11 +168,9 @@ _BY_POOL = ("allow.workers", "allow.hub")
 
 def _allows_a_part(finding: Finding, law: residency.Law) -> bool:
     """Whether the list that the finding is about names a part of a country, itself or by a group."""
-    members = {f"{GROUP_PREFIX}{group.metadata.name}": group.spec.members for group in law.groups}
     allow = next(policy.spec.allow for policy in law.policies if policy.metadata.name == finding.policy)
     listed = allow.workers if finding.rule == "allow.workers" else allow.hub
-    places = (members.get(p, ()) if p.startswith(GROUP_PREFIX) else (p,) for p in listed)
-    return any("-" in place for each in places for place in each)
+    return any("-" in place for place in places.allowed(listed, places.groups(law.groups)).places)
 
 
 def _worth_waiting(seen: Snapshot, lawful: Mapping[MemberId, Lawful], now: datetime) -> Wait | None:

@@ -7,7 +7,7 @@ from domicile.placement import accelerators
 from domicile.placement.accelerators import Selector
 from domicile.placement.current import Current
 from domicile.placement.need import Need
-from domicile.placement.view import AcceleratorNode, ClusterView, ModelName, OutOfSight, ServingMissing
+from domicile.placement.view import ClusterView, ModelName, OutOfSight, ServingMissing
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,12 @@ def ability(
 
 def _on(pool: Selector, need: Need, view: ClusterView, model: ModelName, current: Current | None) -> Able | Unable:
     """Whether the pool can run it."""
-    nodes = tuple(node for node in view.accelerators if pool_has(pool, node))
+    nodes = tuple(node for node in view.accelerators if accelerators.selects(dict(pool), node))
     found = accelerators.resolve(need, nodes, model, _within(pool, current))
     if isinstance(found, accelerators.Lacking):
         where = f" in pool {' '.join(f'{key}={value}' for key, value in pool)}" if pool else ""
         return Unable(found.reason, f"{found.message}{where}")
     return Able(tuple(sorted({*pool, *found.selector})), found.waits)
-
-
-def pool_has(pool: Selector, node: AcceleratorNode) -> bool:
-    """Whether the node is of the pool."""
-    return all(node.restricted.get(key) == value for key, value in pool)
 
 
 def _in(pool: Selector, current: Current | None) -> bool:

@@ -5,12 +5,13 @@ from domicile.residency.closure import mirrored
 from domicile.residency.coverage import Covered, Uncovered
 from domicile.residency.engine import Engine, Explained, Judgement, Question, judge
 from domicile.residency.facts import Selector
-from domicile.residency.identity import MemberId, ModelRef
+from domicile.residency.identity import HUB, MemberId, ModelRef
 from domicile.residency.permit import ForgedPermit, Grounds, Permit, permit
 from domicile.residency.setting import Asked, Law, Member, Reported
 from domicile.residency.verdict import Finding, Lawful, Outcome, Result, Unlawful, Verdict, finding
 
 __all__ = [
+    "HUB",
     "Asked",
     "Covered",
     "Engine",

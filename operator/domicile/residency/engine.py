@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from domicile.api import ResidencyException
-from domicile.residency import compiled, exceptions, places
+from domicile.residency import compiled, exceptions, places, validity
 from domicile.residency.cel import times as moments
 from domicile.residency.classes import Classes
 from domicile.residency.compiled import Policy
@@ -101,7 +101,7 @@ class Engine:
             return ()
         sitting = self._at(question)
         case = self._project(question.asked, classes, covered, sitting)
-        held = exceptions.in_force(self._granted(question.asked), question.now)
+        held = validity.in_force(self._granted(question.asked), question.now)
         return tuple(
             Explained(
                 member.id,
@@ -187,7 +187,7 @@ def _with_exceptions(
     granted: tuple[ResidencyException, ...],
     now: datetime,
 ) -> tuple[tuple[Verdict, ...], datetime | None]:
-    held = exceptions.in_force(granted, now)
+    held = validity.in_force(granted, now)
     named = {(e.spec.cluster.name, e.spec.cluster.uid) for e in held}
 
     def amended(member: Member, before: Verdict) -> Verdict:
@@ -198,7 +198,7 @@ def _with_exceptions(
         )
 
     after = tuple(amended(member, before) for member, before in zip(sitting.members, verdicts, strict=True))
-    ahead = [*exceptions.moments(granted, now), *([again] if (again := _earliest(after)) else [])]
+    ahead = [*validity.moments(granted, now), *([again] if (again := _earliest(after)) else [])]
     return after, min(ahead, default=None)
 
 

@@ -1,11 +1,11 @@
 """Which ResidencyExceptions hold, and what they set aside: one rule that is known not to be met, never what is unknown."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 
 from domicile.api import ResidencyException
 from domicile.api.residencyexception import APPROVED_BY, REQUESTED_BY
 from domicile.residency.identity import MemberId
+from domicile.residency.validity import longest
 from domicile.residency.verdict import Outcome, Result
 
 ByModel = Mapping[tuple[str, str], tuple[ResidencyException, ...]]
@@ -28,17 +28,6 @@ def approved(exception: ResidencyException) -> bool:
     return exception.spec.approved and asked != "" and said not in ("", asked)
 
 
-def in_force(exceptions: Iterable[ResidencyException], now: datetime) -> tuple[ResidencyException, ...]:
-    """Those that hold at the moment."""
-    return tuple(e for e in exceptions if e.spec.valid_from <= now < e.spec.valid_until)
-
-
-def moments(exceptions: Iterable[ResidencyException], now: datetime) -> Iterable[datetime]:
-    """When one begins or ends, ahead of the moment."""
-    for exception in exceptions:
-        yield from (m for m in (exception.spec.valid_from, exception.spec.valid_until) if m > now)
-
-
 def applied(
     results: tuple[Result, ...], member: MemberId, exceptions: Iterable[ResidencyException], forbidding: frozenset[str]
 ) -> tuple[Result, ...]:
@@ -54,8 +43,7 @@ def applied(
 def _with(result: Result, exceptions: Iterable[ResidencyException]) -> Result:
     if result.outcome is not Outcome.UNMET or not result.denies:
         return result
-    found = [e for e in exceptions if (e.spec.policy, e.spec.rule) == (result.policy, result.rule)]
-    best = min(found, key=lambda e: (-e.spec.valid_until.timestamp(), e.metadata.name), default=None)
+    best = longest(e for e in exceptions if (e.spec.policy, e.spec.rule) == (result.policy, result.rule))
     if best is None:
         return result
     return result.settled(f"ResidencyException/{best.metadata.name}", best.spec.valid_until)

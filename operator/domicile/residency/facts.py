@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from domicile.api import ClusterAttestation
 from domicile.api.clusterattestation import Certification, ConfidentialComputing, Contract, NodePool
 from domicile.api.jurisdiction import within
+from domicile.residency import validity
 from domicile.residency.identity import MemberId
 from domicile.residency.setting import Reported
 
@@ -113,7 +114,7 @@ def sites(
     ordered = sorted(attestations, key=lambda a: a.metadata.name)
     named = [a for a in ordered if a.spec.cluster_ref.name == member.name]
     same = [a for a in ordered if a.spec.cluster_ref.uid == member.uid]
-    current = tuple(a for a in same if a.spec.valid_from <= now < a.spec.valid_until)
+    current = validity.in_force(same, now)
     own = tuple(a for a in current if a.spec.cluster_ref.name == member.name)
     mine = [a for a in named if a.spec.cluster_ref.uid == member.uid]
     said = _Said(member, current, own, _why_none(named, mine, now), reported or Reported())

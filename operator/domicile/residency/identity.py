@@ -1,6 +1,10 @@
 """Who is meant: a member cluster and a model, by identity and not by name alone."""
 
 from dataclasses import dataclass
+from typing import Final
+
+HUB: Final = "hub"
+"""The name by which a ClusterAttestation speaks of the cluster that Domicile itself runs on."""
 
 
 @dataclass(frozen=True, order=True)

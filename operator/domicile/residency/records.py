@@ -6,20 +6,17 @@ from datetime import datetime
 from domicile.api import ResidencyRecord, Rule
 from domicile.api.jurisdiction import within
 from domicile.api.residencyexception import APPROVED_BY
+from domicile.residency import validity
 
 
 def in_force(records: Iterable[ResidencyRecord], now: datetime) -> tuple[ResidencyRecord, ...]:
     """Records that hold at the moment and that somebody approved. By name."""
-    found = [
-        r for r in records if r.spec.valid_from <= now < r.spec.valid_until and r.metadata.annotations.get(APPROVED_BY)
-    ]
-    return tuple(sorted(found, key=lambda record: record.metadata.name))
+    return tuple(sorted(validity.in_force(filter(approved, records), now), key=lambda record: record.metadata.name))
 
 
-def moments(records: Iterable[ResidencyRecord], now: datetime) -> Iterable[datetime]:
-    """When a record begins or ends, ahead of the moment."""
-    for record in records:
-        yield from (m for m in (record.spec.valid_from, record.spec.valid_until) if m > now)
+def approved(record: ResidencyRecord) -> bool:
+    """Whether somebody approved it, as the API server stamped."""
+    return record.metadata.annotations.get(APPROVED_BY, "") != ""
 
 
 def for_model(
@@ -32,8 +29,7 @@ def for_model(
 def covering(records: Iterable[ResidencyRecord], cluster: str, workers: str) -> ResidencyRecord | None:
     """The record that covers the cluster and holds longest; of several, the first by name. `workers` is where its worker
     nodes are; empty where that is not known, which no record covers."""
-    found = [record for record in records if _covers(record, cluster, workers)]
-    return min(found, key=lambda r: (-r.spec.valid_until.timestamp(), r.metadata.name), default=None)
+    return validity.longest(record for record in records if _covers(record, cluster, workers))
 
 
 def _is_for(record: ResidencyRecord, rule: Rule, namespace: str, data_classes: frozenset[str]) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from domicile.api import ResidencyRecord
-from domicile.residency import closure, dimensions, records, rules
+from domicile.residency import closure, dimensions, records, rules, validity
 from domicile.residency.cel import expression
 from domicile.residency.cel.times import Times
 from domicile.residency.compiled import Policy
@@ -145,7 +145,7 @@ class Sitting:
         self._values = self._ready({})
         self._last: tuple[Mapping[str, Any] | None, tuple[expression.Values, ...]] = None, ()
         ends = [s.until for s in (*found, *([hubs] if hubs else [])) if s.until is not None]
-        self.changes = min([*ends, *records.moments(law.records, now)], default=None)
+        self.changes = min([*ends, *validity.moments(law.records, now)], default=None)
         """The next moment at which a fact or a record begins or ends."""
         self._until = self.changes
         self._ends = tuple(rules.ends(facts) for facts in self._clusters)

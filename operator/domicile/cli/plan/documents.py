@@ -9,6 +9,7 @@ import yaml
 
 from domicile.decision.preview import Change, Outlook
 from domicile.residency import Covered, Explained, Finding, Lawful, MemberId, Outcome, Result, Verdict
+from domicile.residency.facts import moment
 
 Document = dict[str, Any]
 
@@ -23,7 +24,7 @@ def dumped(document: Document, form: Literal["json", "yaml"]) -> str:
 def plan(at: datetime, hub: MemberId | None, notes: Iterable[str], models: Iterable[Document]) -> Document:
     """The answer of `domicile plan`."""
     return {
-        "at": time(at),
+        "at": moment(at),
         "hub": {"name": hub.name, "uid": hub.uid} if hub else None,
         "notes": list(notes),
         "models": list(models),
@@ -32,7 +33,7 @@ def plan(at: datetime, hub: MemberId | None, notes: Iterable[str], models: Itera
 
 def difference(at: datetime, notes: Iterable[str], changes: Iterable[Change]) -> Document:
     """The answer of `domicile policy diff`."""
-    return {"at": time(at), "notes": list(notes), "changes": [_change(change) for change in changes]}
+    return {"at": moment(at), "notes": list(notes), "changes": [_change(change) for change in changes]}
 
 
 def model(outlook: Outlook) -> Document:
@@ -73,11 +74,6 @@ def follows(result: Result) -> Literal["None", "Denies", "Advises", "Settled"]:
     return "Denies" if result.denies else "Advises"
 
 
-def time(moment: datetime) -> str:
-    """A time as it is written in manifests."""
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
 def _result(result: Result) -> Document:
     return {
         "policy": result.policy,
@@ -89,7 +85,7 @@ def _result(result: Result) -> Document:
         "message": result.message,
         "basis": result.basis.wire() if result.basis else None,
         "settledBy": result.settled_by or None,
-        "ends": time(result.ends) if result.ends else None,
+        "ends": moment(result.ends) if result.ends else None,
     }
 
 
@@ -102,7 +98,7 @@ def _cluster(verdict: Verdict) -> Document:
         "findings": [] if lawful else [_finding(each) for each in verdict.findings],
         "audited": [_finding(each) for each in verdict.audited],
         "advice": [_finding(each) for each in verdict.advice] if lawful else [],
-        "until": time(verdict.until) if lawful else None,
+        "until": moment(verdict.until) if lawful else None,
         "nodeSelectors": [dict(pool) for pool in verdict.pools] if lawful else [],
         "attestations": list(verdict.attestations) if lawful else [],
         "records": list(verdict.records) if lawful else [],

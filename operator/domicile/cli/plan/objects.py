@@ -17,13 +17,11 @@ from domicile.api import (
     SovereignModel,
 )
 from domicile.decision.preview import Fleet
-from domicile.residency import Engine, Law, Member, MemberId, exceptions
+from domicile.residency import HUB, Engine, Law, Member, MemberId, exceptions, records
 
 Key = tuple[str, str, str]
 """Kind, namespace and name."""
 K = TypeVar("K", bound=Kind)
-HUB = "hub"
-"""The name under which the hub is attested."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Objects:
         members = tuple(
             Member(
                 MemberId(c.metadata.name, c.spec.cluster_uid),
-                tuple((m.registry, m.mirror) for m in c.spec.registry_mirrors),
+                c.spec.mirrors,
             )
             for c in self.all_of(RegionalCluster)
         )
@@ -103,7 +101,7 @@ class Objects:
                     " stamped who asked for it and who, other than that, approved it"
                 )
         for record in self.all_of(ResidencyRecord):
-            if not record.metadata.annotations.get(exceptions.APPROVED_BY):
+            if not records.approved(record):
                 yield f"ResidencyRecord {record.metadata.name} does not count: the hub has not stamped who approved it"
 
     def _about_the_hub(self) -> Iterator[str]:

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from domicile.cli.plan.documents import follows, time
+from domicile.cli.plan.documents import follows
 from domicile.decision.preview import Change, Effect, Outlook
 from domicile.residency import Covered, Explained, Finding, Lawful, MemberId, Result, Verdict, finding
+from domicile.residency.facts import moment
 
 NO_MODEL = "there is no SovereignModel"
 _WOULD = {
@@ -135,7 +136,7 @@ def _listed(members: Iterable[MemberId]) -> str:
 
 
 def _rests_on(verdict: Lawful) -> str:
-    parts = [f"until {time(verdict.until)}"]
+    parts = [f"until {moment(verdict.until)}"]
     nodes = [",".join(f"{key}={value}" for key, value in pool) for pool in verdict.pools if pool]
     parts += [f"on nodes with {' or '.join(nodes)}"] if nodes else []
     parts += [f"by ResidencyException/{name}" for name in verdict.exceptions]
