@@ -1,7 +1,8 @@
 """Counting what was written, from the API servers' own audit logs."""
 
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 OPERATOR = "system:serviceaccount:domicile-system:domicile"
 """The operator's name, on the hub as on members."""
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+ENDS_WITHIN = 5.0
+"""Seconds until a write that was received is taken for one that never ends: its API server was killed or frozen, or it is an exec."""
 SERVICE_RESOURCES = frozenset({"leases", "events"})
 
 
@@ -37,12 +40,33 @@ def size(log: Path) -> int:
     return log.stat().st_size
 
 
-def writes(log: Path, *, since: int = 0, user: str = OPERATOR) -> list[Write]:
-    """What a user wrote since then. A line that is being written is left out."""
+def entries(log: Path, *, since: int = 0, user: str | None = None) -> list[dict[str, Any]]:
+    """What was asked of an API server since then, by a user or by all, and how it ended.
+
+    Waits for the end of writes that had been received: their effect is seen before the log says that they are done.
+    """
+    begun: set[str] | None = None
+    deadline = time.monotonic() + ENDS_WITHIN
+    while True:
+        events = [e for e in _lines(log, since) if user is None or e["user"]["username"] == user]
+        ended = [e for e in events if e["stage"] == "ResponseComplete"]
+        if begun is None:
+            begun = {e["auditID"] for e in events}
+        if begun <= {e["auditID"] for e in ended} or time.monotonic() > deadline:
+            return ended
+        time.sleep(0.02)
+
+
+def _lines(log: Path, since: int) -> Iterator[dict[str, Any]]:
+    """A line that is being written is left out."""
     with log.open("rb") as lines:
         lines.seek(since)
-        events = (json.loads(line) for line in lines.read().split(b"\n")[:-1] if line)
-        return [_write(event) for event in events if event["verb"] in WRITES and event["user"]["username"] == user]
+        return (json.loads(line) for line in lines.read().split(b"\n")[:-1] if line)
+
+
+def writes(log: Path, *, since: int = 0, user: str = OPERATOR) -> list[Write]:
+    """What a user wrote since then."""
+    return [_write(event) for event in entries(log, since=since, user=user) if event["verb"] in WRITES]
 
 
 def accepted(found: Iterable[Write], *resources: str) -> list[Write]:

@@ -1,7 +1,6 @@
 """Members of a real fleet as `domicile cluster join` would register them: by an identity that has Domicile's rights and no more."""
 
-import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +9,7 @@ import builders
 from domicile import kube, localfleet, residency, serving
 from domicile.fleet import Fleet, rbac
 from domicile.placement import ClusterView, Connected, OutOfSight
+from fleet import audit
 from waiting import eventually
 
 USER = "domicile-member-test"
@@ -99,14 +99,9 @@ def workload(namespace: str, name: str = "scorer", **spec: Any) -> serving.Workl
     )
 
 
-def audited(region: localfleet.Region, user: str, after: int = 0) -> Iterator[dict[str, Any]]:
+def audited(region: localfleet.Region, user: str, after: int = 0) -> list[dict[str, Any]]:
     """What the API server wrote down of a user, from an offset of its audit log on."""
-    with region.audit_log.open("rb") as log:
-        log.seek(after)
-        for line in log:
-            event = json.loads(line)
-            if event["user"]["username"] == user:
-                yield event
+    return audit.entries(region.audit_log, since=after, user=user)
 
 
 def writes(region: localfleet.Region, user: str = USER, after: int = 0) -> list[str]:

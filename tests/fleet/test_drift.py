@@ -261,22 +261,24 @@ def test_a_pod_falls_ill_and_recovers(illness: Illness, world: World, placed: st
     marks = audit.size(log(world)), audit.size(world.fleet.hub.audit_log)
     pod = _pods(world, placed)[0]
     _say(world, pod, illness)
-    said = world.reports(placed, "Available", illness.reason, within=10)
-    assert (said["status"], said["message"]) == ("False", illness.message)
-    fell_ill = [w for w in audit.writes(log(world), since=marks[0], user="admin") if w.resource == "pods/status"]
-    told = [w for w in audit.writes(world.fleet.hub.audit_log, since=marks[1]) if w.namespace == placed]
-    took = (told[0].at - fell_ill[0].at).total_seconds()
-    print(f"on the hub after {took:.2f} s")
-    assert took < SEEN_WITHIN
-    # The event comes after the status that it is about.
-    warned = eventually(
-        lambda: [e for e in world.events(placed) if (e["type"], e["reason"]) == ("Warning", illness.reason)],
-        within=10,
-        what=f"an event for {illness.reason}",
-    )
-    assert [e["note"] for e in warned] == [illness.message]
-    # Somebody restarts it: the ReplicaSet makes a new one.
-    world.member("sg").delete(f"/api/v1/namespaces/{placed}/pods/{pod['metadata']['name']}")
+    try:
+        said = world.reports(placed, "Available", illness.reason, within=10)
+        assert (said["status"], said["message"]) == ("False", illness.message)
+        fell_ill = [w for w in audit.writes(log(world), since=marks[0], user="admin") if w.resource == "pods/status"]
+        told = [w for w in audit.writes(world.fleet.hub.audit_log, since=marks[1]) if w.namespace == placed]
+        took = (told[0].at - fell_ill[0].at).total_seconds()
+        print(f"on the hub after {took:.2f} s")
+        assert took < SEEN_WITHIN
+        # The event comes after the status that it is about.
+        warned = eventually(
+            lambda: [e for e in world.events(placed) if (e["type"], e["reason"]) == ("Warning", illness.reason)],
+            within=10,
+            what=f"an event for {illness.reason}",
+        )
+        assert [e["note"] for e in warned] == [illness.message]
+    finally:
+        # Somebody restarts it: the ReplicaSet makes a new one.
+        world.member("sg").delete(f"/api/v1/namespaces/{placed}/pods/{pod['metadata']['name']}")
     world.ready(placed, on="sg", within=30)
 
 

@@ -30,6 +30,7 @@ def test_one_placement_costs_two_hub_writes_and_one_workload_write(world: World,
     world.model(bank, "warm-up")
     world.ready(bank, "warm-up")
     world.policy_reports(bank, "InUse", "True")  # Said at its first use, and not again.
+    _until_quiet(world)
     before = marks(world)
     world.model(bank)
     world.ready(bank)
@@ -52,6 +53,7 @@ def test_one_placement_costs_two_hub_writes_and_one_workload_write(world: World,
 
 def test_the_first_placement_under_a_policy_costs_one_hub_write_more(world: World, bank: str) -> None:
     world.policy_reports(bank, "InUse", "False")
+    _until_quiet(world)
     before = marks(world)
     world.model(bank)
     world.ready(bank)
@@ -135,7 +137,7 @@ def test_a_settled_fleet_costs_no_writes_but_leases(world: World, hub_namespace:
         for number in range(6):
             world.ready(hub_namespace, f"scorer-{number}")
         world.reports(hub_namespace, "Ready", "NoMatchingPolicy", "held")
-        eventually(lambda: _quiet(world), within=30, what="no write for 3 s")
+        _until_quiet(world)
         before, until = marks(world), time.monotonic() + SETTLED_SECONDS
         eventually(lambda: time.monotonic() >= until, within=SETTLED_SECONDS + 10, what="two minutes have passed")
         found = {name: audit.writes(log, since=before[name]) for name, log in logs(world).items()}
@@ -154,6 +156,11 @@ def test_a_settled_fleet_costs_no_writes_but_leases(world: World, hub_namespace:
             world.gone(hub_namespace, f"scorer-{number}")
 
 
+def _until_quiet(world: World) -> None:
+    """Until nothing is left to do for models of earlier tests, either."""
+    eventually(lambda: _quiet(world), within=60, what="no write for 3 s")
+
+
 def _quiet(world: World) -> bool:
     from datetime import UTC, datetime, timedelta
 
@@ -162,9 +169,4 @@ def _quiet(world: World) -> bool:
 
 
 def _watches(log: Path, since: int) -> int:
-    import json
-
-    with log.open("rb") as lines:
-        lines.seek(since)
-        events = (json.loads(line) for line in lines.read().split(b"\n")[:-1] if line)
-        return sum(e["verb"] == "watch" and e["user"]["username"] == audit.OPERATOR for e in events)
+    return sum(entry["verb"] == "watch" for entry in audit.entries(log, since=since, user=audit.OPERATOR))
