@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from domicile.controller.app import PartEnded, _together
+import builders as a
+from controller.fake_hub_api import FakeHubApi
+from domicile.api import SovereignModel, SovereignModelStatus
+from domicile.controller.app import Operator, PartEnded, _together
+from domicile.controller.hub import resource
+from domicile.controller.settings import Settings
 
 
 async def run(*parts: Coroutine[Any, Any, None], told_to_stop: bool = False) -> None:
@@ -48,3 +53,13 @@ async def test_a_part_that_ends_by_itself_ends_it_all(part: Any) -> None:
 async def test_a_part_that_fails_says_why() -> None:
     with pytest.raises(ValueError, match="the watch broke"):
         await run(for_ever(), fails())
+
+
+async def test_what_the_operator_placed_is_in_use_without_waiting_for_the_watch() -> None:
+    """The answer to its own write is known before the watch tells of it, which then is no change."""
+    api = FakeHubApi()
+    operator = Operator(Settings(namespace="domicile", identity="test"), api.client)
+    operator._store.models.put(api.storage.put(resource(SovereignModel), a.model().wire()))
+    (model,) = operator._store.models.readable()
+    await operator._hub.write_status(model, SovereignModelStatus(placed_on="sg"))
+    assert "all" in operator._policies._delayed

@@ -29,7 +29,8 @@ class OnHub:
 
     def __init__(self, **metadata: Any) -> None:
         self.api, self.store = FakeHubApi(), Store()
-        self.hub = Hub(self.api.client, self.store, "domicile", "instance-1", lambda: a.NOW)
+        self.remembered: list[str] = []
+        self.hub = Hub(self.api.client, self.store, "domicile", "instance-1", lambda: a.NOW, self.remembered.append)
         made = a.model()
         meta = {"name": NAME[1], "namespace": NAME[0], "uid": made.metadata.uid, "generation": 1, **metadata}
         self.store.models.put(self.api.storage.put(MODELS, {**made.wire(), "metadata": meta}))
@@ -110,6 +111,32 @@ def test_a_write_that_did_not_get_through_is_not_remembered(write: Any) -> None:
     with pytest.raises(kube.Unreachable):
         run(write(on.hub, known))
     assert on.known == known
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda on: on.hub.write_status(on.known, PLACED),
+        lambda on: on.hub.add_finalizer(on.known),
+        lambda on: on.hub.release_finalizer(on.known),
+    ],
+    ids=["a status", "a finalizer", "the last finalizer"],
+)
+def test_what_was_written_here_is_told_here_because_its_watch_event_changes_nothing_any_more(write: Any) -> None:
+    on = OnHub(finalizers=[FINALIZER], deletionTimestamp="2026-11-23T09:00:00Z")
+    run(write(on))
+    assert on.remembered == ["sovereignmodels"]
+    live = on.api.storage.objects.get((MODELS, *NAME))
+    assert live is None or not on.store.models.put(live)
+
+
+def test_a_model_that_was_gone_already_is_told_of_once() -> None:
+    on = OnHub(finalizers=[FINALIZER], deletionTimestamp="2026-11-23T09:00:00Z")
+    del on.api.storage.objects[MODELS, NAME[0], NAME[1]]
+    known = on.known
+    run(on.hub.release_finalizer(known))
+    run(on.hub.release_finalizer(known))
+    assert on.remembered == ["sovereignmodels"]
 
 
 def test_a_late_answer_does_not_replace_what_is_newer() -> None:
@@ -214,7 +241,7 @@ def test_the_name_of_an_event_is_the_same_in_every_process() -> None:
     names = set()
     for instance in ("one", "two"):
         on = OnHub()
-        hub = Hub(on.api.client, on.store, "domicile", instance, lambda: a.TOMORROW)
+        hub = Hub(on.api.client, on.store, "domicile", instance, lambda: a.TOMORROW, on.remembered.append)
         run(hub.tell(on.known, TOLD))
         names |= set(on.events)
     assert len(names) == 1

@@ -24,7 +24,7 @@ class OnHub:
 
     def __init__(self, **of_used: Any) -> None:
         self.api, self.store, self.later = FakeHubApi(), Store(), Later()
-        self.hub = Hub(self.api.client, self.store, "domicile", "instance-1", lambda: a.NOW)
+        self.hub = Hub(self.api.client, self.store, "domicile", "instance-1", lambda: a.NOW, lambda _: None)
         self.loop = Policies(
             self.store, self.hub, lambda: a.NOW, lambda: True, lambda key, seconds: self.later(("", key), seconds)
         )

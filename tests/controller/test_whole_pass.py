@@ -40,7 +40,7 @@ class Shell:
                 "finalizers": [FINALIZER],
             }
             self.api.storage.put(MODELS, {**a.model().wire(), "metadata": meta})
-        hub = Hub(self.api.client, self.store, "domicile", "instance", lambda: a.NOW)
+        hub = Hub(self.api.client, self.store, "domicile", "instance", lambda: a.NOW, lambda _: None)
         carry_out = CarryOut(hub, cast(Any, self.fleet), lambda: a.NOW, lambda: self.leads, self.woken.append)
         self.models = Models(self.store, cast(Any, self.fleet), carry_out, lambda: a.NOW, cast(Any, self.later))
         self.store.namespaces.put({"metadata": {"name": NAME[0], "resourceVersion": "1"}})

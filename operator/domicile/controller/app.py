@@ -50,7 +50,7 @@ class Operator:
         self._models: KeyedQueue[Name] = KeyedQueue()
         self._clusters: KeyedQueue[str] = KeyedQueue()
         self._lease = Lease(client, settings.namespace, LEASE, settings.identity, time.monotonic, settings.lease)
-        self._hub = Hub(client, self._store, settings.namespace, settings.identity, clock)
+        self._hub = Hub(client, self._store, settings.namespace, settings.identity, clock, self._remembered)
         self._fleet = Fleet(
             self._member_changed,
             clock=clock,
@@ -187,6 +187,11 @@ class Operator:
                 for name in self._store.clusters.names():
                     self._clusters.add(name[1])
             self._wake_every_model()
+
+    def _remembered(self, plural: str) -> None:
+        """What was written here is known here. Who wrote it looks again by itself; whether a policy is in use may have changed."""
+        if plural == SovereignModel.info.plural:
+            self._policies.add_after(ALL, _POLICIES_SETTLE)
 
     def _member_changed(self, cluster: str, model: tuple[str, str] | None) -> None:
         if not self._looking:

@@ -42,10 +42,19 @@ class Hub:
     """The hub's API server, as far as the controller writes there."""
 
     def __init__(
-        self, client: kube.Api, store: Store, namespace: str, instance: str, clock: Callable[[], datetime]
+        self,
+        client: kube.Api,
+        store: Store,
+        namespace: str,
+        instance: str,
+        clock: Callable[[], datetime],
+        remembered: Callable[[str], None],
     ) -> None:
+        """`remembered` is told the plural of the kind whenever an answer changed the store: the watch's event of that same write
+        changes nothing any more, and wakes nobody."""
         self._client, self._store = client, store
         self._namespace, self._instance, self._clock = namespace, instance, clock
+        self._remembered = remembered
 
     async def add_finalizer(self, model: SovereignModel | ModelRemnant) -> None:
         """Add ours. Raises kube.Conflict if the model has changed since it was read."""
@@ -60,7 +69,8 @@ class Hub:
         except kube.NotFound:
             meta = model.metadata
             gone = {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid}
-            self._store.models.remove({"metadata": gone})
+            if self._store.models.remove({"metadata": gone}):
+                self._remembered(SovereignModel.info.plural)
 
     async def write_status(self, model: SovereignModel | ModelRemnant, status: SovereignModelStatus) -> None:
         """Replace the status. Raises kube.Conflict if the model has changed since it was read."""
@@ -134,10 +144,10 @@ class Hub:
         """Read our own writes: the watch may tell of them later, or never."""
         shelf = next(shelf for shelf in self._store.shelves() if shelf.kind.info is about.info)
         meta = kube.shape.metadata(answer)
-        if "deletionTimestamp" in meta and not meta.get("finalizers"):
-            shelf.remove(answer)  # With its last finalizer it went, and the answer is the last that is heard of it.
-        else:
-            shelf.put(answer)
+        # With its last finalizer it went, and the answer is the last that is heard of it.
+        gone = "deletionTimestamp" in meta and not meta.get("finalizers")
+        if shelf.remove(answer) if gone else shelf.put(answer):
+            self._remembered(about.info.plural)
 
     def _event(self, about: Kind, told: Told) -> dict[str, Any]:
         meta, info = about.metadata, about.info
