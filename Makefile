@@ -33,7 +33,7 @@ crds: $(READY) ## Write crds/ and the chart's copy from operator/domicile/api
 
 mutants: $(READY) ## Change the residency engine in thousands of small ways, and list those that no test notices; an hour
 	@UV_PROJECT_ENVIRONMENT=.venv-mutants UV_PYTHON_DOWNLOADS=never "$$(.ci/bootstrap uv)" sync --frozen --all-extras --group mutation && \
-	  .venv-mutants/bin/python tests/mutants.py
+	  PYTHONPATH=tests .venv-mutants/bin/python -m mutation $(MUTANTS)
 
 clean: ## Remove what the tools leave behind; .venv and the built components stay
 	@rm -rf .mutants .venv-mutants .pytest_cache .ruff_cache .hypothesis .import_linter_cache .test-results .coverage .coverage.* dist

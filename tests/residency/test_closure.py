@@ -89,6 +89,17 @@ TWO_WAYS: dict[str, str] = {
 }
 """URLs that one reader takes to be of a host that is listed and another of one that is not."""
 
+HOSTS_OF: dict[str, tuple[str, ...]] = {
+    "http://a@b.example?c@d.example": ("b.example", "d.example"),
+    "http://a.example/to@x.example/y": ("a.example",),
+    "https:///Xavier.example/": ("", "xavier.example"),
+}
+
+
+@pytest.mark.parametrize("url", HOSTS_OF)
+def test_all_hosts_of_a_url_and_no_other(url: str) -> None:
+    assert closure.named_hosts([url]) == HOSTS_OF[url]
+
 
 @pytest.mark.parametrize("name", TWO_WAYS)
 def test_a_url_that_can_be_read_two_ways_is_not_allowed(name: str) -> None:

@@ -1,6 +1,6 @@
 """The engine beside its verdicts: what it tells an author, the whole matrix, whom a policy is for, and that it confuses no two models."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from builders import (
     Case,
     attestation,
     case,
+    classification,
     exception,
     group,
     member,
@@ -24,6 +25,8 @@ from builders import (
 from domicile import residency
 from domicile.api import ClusterAttestation
 from domicile.residency import Outcome
+
+FAR = datetime(2030, 1, 1, tzinfo=UTC)
 
 # What is wrong with a policy, for its author.
 
@@ -404,7 +407,8 @@ def test_what_was_worked_out_once_is_kept_until_time_changes_it() -> None:
     asked = case(attestations=[attestation(until=TOMORROW)], policies=[policy(spec={"warnBefore": "1h"})])
     engine = residency.Engine(asked.law)
     first = engine.judge(asked.question).verdicts
-    another = asked.but(ref=model_ref("chat"), now=NOW + timedelta(hours=1))
+    elsewhere = tuple(artifact.replace("fraud", "chat") for artifact in (ARTIFACT, IMAGE))
+    another = asked.but(ref=model_ref("chat"), artifacts=elsewhere, now=NOW + timedelta(hours=1))
     assert engine.judge(asked.question).verdicts is first
     assert engine.judge(another.question).verdicts is first
     assert engine.judge(asked.but(now=TOMORROW).question).verdicts is not first
@@ -459,3 +463,66 @@ def test_what_is_known_is_unknown_is_not_met() -> None:
     ):
         (row,) = explained(asked.but(**changed))
         assert row.results[-1].outcome is outcome
+
+
+def test_an_engine_tells_models_apart_by_what_each_rule_of_a_policy_reads() -> None:
+    rules = [rule("name", "model.name == 'chat'"), rule("namespace", "model.namespace == 'a'")]
+    asked = case(policies=[policy(rules=rules)])
+    engine = residency.Engine(asked.law)
+    assert [engine.reads("sg-customer-data", name) for name in ("name", "namespace", "other")] == [
+        {"name"},
+        {"namespace"},
+        frozenset(),
+    ]
+    for name, namespace, reasons in (("chat", "a", []), ("x", "a", ["name"]), ("chat", "b", ["namespace"])):
+        (verdict,) = engine.judge(asked.but(ref=model_ref(name, namespace)).question).verdicts
+        assert [f.rule for f in (verdict.findings if isinstance(verdict, residency.Unlawful) else ())] == reasons
+
+
+def test_a_judgement_says_by_which_classes_and_policies_it_was_made() -> None:
+    floor = classification(floors={"retail-banking": ["health"]})
+    asked = case(policies=[policy("a"), policy("b", data_classes=["health"])], classifications=[floor])
+    judgement = asked.judge()
+    assert judgement.data_classes == ("customer.pii", "health")
+    assert isinstance(judgement.coverage, residency.Covered)
+    assert [p.metadata.name for p in judgement.coverage.policies] == ["a", "b"]
+
+
+def test_where_a_class_has_no_policy_others_are_not_asked() -> None:
+    asks_for_now = [rule(expression="now < timestamp('2027-01-01T00:00:00Z')")]
+    audit = policy("trial", spec={"mode": "Audit"}, rules=[rule(expression="now < timestamp('2028-01-01T00:00:00Z')")])
+    judgement = case(
+        policies=[policy("a", workers=["SG"]), policy("b", workers=["DE"], rules=asks_for_now), audit],
+        data_classes=["customer.pii", "health"],
+        attestations=[attestation(until=FAR), attestation("hub", of="hub", until=FAR)],
+        hub=member("hub"),
+    ).judge()
+    assert judgement.conflicts == ()
+    assert judgement.look_again == datetime(2028, 1, 1, tzinfo=UTC)
+
+
+def test_a_certificate_that_no_rule_speaks_of_may_end_in_silence() -> None:
+    ends = {"name": "SS584", "level": 3, "number": "1", "scope": "all", "validUntil": TOMORROW.isoformat()}
+    asked = case(
+        attestations=[attestation(has={"certifications": [ends]})], policies=[policy(spec={"warnBefore": "48h"})]
+    )
+    (verdict,) = asked.judge().verdicts
+    assert isinstance(verdict, residency.Lawful)
+    assert verdict.warnings == ()
+    speaks = policy(
+        rules=[rule(expression="cluster.certifications.exists(c, c.name == 'SS584')")], spec={"warnBefore": "48h"}
+    )
+    (verdict,) = asked.but(policies=(speaks,)).judge().verdicts
+    assert isinstance(verdict, residency.Lawful)
+    assert verdict.warnings == ("certificate SS584 of sg ends at 2026-11-24T09:00:00Z",)
+
+
+@pytest.mark.parametrize("of", ["sg", "hub"])
+def test_an_engine_that_is_asked_on_sees_a_fact_begin(of: str) -> None:
+    begins = attestation("new", of=of, since=NOW + timedelta(hours=1))
+    known = [attestation(), attestation("hub-2026", of="hub")]
+    asked = case(attestations=[*(a for a in known if a.spec.cluster_ref.name != of), begins], hub=member("hub"))
+    engine = residency.Engine(asked.law)
+    for minutes, lawful in ((0, False), (59, False), (60, True), (61, True)):
+        (verdict,) = engine.judge(asked.but(now=NOW + timedelta(minutes=minutes)).question).verdicts
+        assert isinstance(verdict, residency.Lawful) is lawful

@@ -16,7 +16,7 @@ from domicile.residency.identity import MemberId
 from domicile.residency.setting import Asked, Law, Member
 from domicile.residency.sitting import Project, Sitting, project
 from domicile.residency.summing_up import verdict, verdicts
-from domicile.residency.verdict import Lawful, Result, Verdict
+from domicile.residency.verdict import Result, Verdict
 
 
 @dataclass(frozen=True)
@@ -204,10 +204,4 @@ def _with_exceptions(
 
 def _earliest(verdicts: Iterable[Verdict]) -> datetime | None:
     """When time alone may first change what one of them says."""
-    ahead = [
-        moment
-        for found in verdicts
-        for moment in ((found.until, found.look_again) if isinstance(found, Lawful) else (found.look_again,))
-        if moment is not None
-    ]
-    return min(ahead, default=None)
+    return min((found.look_again for found in verdicts if found.look_again is not None), default=None)

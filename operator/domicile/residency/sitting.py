@@ -57,7 +57,6 @@ class Project:
     audits: tuple[Policy, ...]
     uncovered: tuple[str, ...] | None
     """Data classes that no enforced policy speaks of; None where each has one."""
-    artifacts: tuple[str, ...]
     hosts: tuple[str, ...]
     """Hosts that its arguments name."""
     namespace: str
@@ -109,9 +108,7 @@ def project(
     }
     names = tuple(p.name for p in enforced), tuple(p.name for p in audits)
     key = (*names, uncovered, registries, hosts, tuple(seen.values()))
-    return Project(
-        key, enforced, audits, uncovered, asked.artifacts, hosts, asked.ref.namespace, classes, registries, model, seen
-    )
+    return Project(key, enforced, audits, uncovered, hosts, asked.ref.namespace, classes, registries, model, seen)
 
 
 class Sitting:
@@ -242,9 +239,7 @@ class Sitting:
         key = ("rule", clause.policy, clause.rule.name, _seen(_fields(clause), case.model))
         alone = self.remembered(
             key,
-            lambda: tuple(
-                self._fare(at, rules.result(clause, values)) for at, values in enumerate(self._values_for(case, clause))
-            ),
+            lambda: tuple(self._fare(rules.result(clause, values)) for values in self._values_for(case, clause)),
         )
         if clause.rule.on_unmet != "RequireRecord":
             return alone
@@ -252,14 +247,14 @@ class Sitting:
         return self.remembered(
             ("record", *key, *(record.metadata.name for record in found)),
             lambda: tuple(
-                self._fare(at, rules.with_record(each.results[0], clause.rule, site, found))
-                for at, (each, (_, site)) in enumerate(zip(alone, self.places, strict=True))
+                self._fare(rules.with_record(each.results[0], clause.rule, site, found))
+                for each, (_, site) in zip(alone, self.places, strict=True)
             ),
         )
 
-    def _fare(self, at: int, result: Result) -> Fare:
+    def _fare(self, result: Result) -> Fare:
         """The same one for the same result, however many models have it: verdicts on the same fares are the same."""
-        key = (at, result.policy, result.rule, result.outcome, result.message, result.settled_by)
+        key = ("fare", result.policy, result.rule, result.outcome, result.message, result.settled_by)
         return self.remembered(key, lambda: fare((result,)))
 
     def _values_for(self, case: Project, clause: Clause) -> tuple[expression.Values, ...]:

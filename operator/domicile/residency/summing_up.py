@@ -127,6 +127,9 @@ def _verdict(sitting: Sitting, common: _Common, of_member: Of, enforced: list[Ro
         sitting.begins_at(warn_at)
     else:
         sitting.ends_by(warn_at)
+    ending = (*(end for end, _ in ends), sitting.hub_changes, changes, sitting.turns(member, common.times))
+    until = min(moment for moment in ending if moment is not None)
+    ahead = (until, again, None if warned else warn_at)
     return Lawful(
         member.id,
         common.policies,
@@ -134,18 +137,14 @@ def _verdict(sitting: Sitting, common: _Common, of_member: Of, enforced: list[Ro
             ("attestations", member.id, sites[first].pool),
             lambda: _attestations(sites[first], *sitting.hub_sites),
         ),
-        min(
-            moment
-            for moment in (*(end for end, _ in ends), sitting.hub_changes, changes, sitting.turns(member, common.times))
-            if moment is not None
-        ),
+        until,
         tuple([site.node_selector for site, count in zip(sites, counts, strict=True) if not count]),
-        _names(used, "ResidencyRecord") if used else (),
-        _names(used, "ResidencyException") if used else (),
+        _names(used, "ResidencyRecord"),
+        _names(used, "ResidencyException"),
         tuple([found for each in enforced[first] for found in each.advice]),
         audited,
         (f"{of} ends at {moment(next_end)}",) if warned else (),
-        again if warned else min(warn_at, again) if again is not None else warn_at,
+        min(moment for moment in ahead if moment is not None),
     )
 
 

@@ -99,7 +99,7 @@ class Lawful:
     warnings: tuple[str, ...] = ()
     """What ends soon, for people."""
     look_again: datetime | None = None
-    """When time alone may change what is said; None: not before `until`."""
+    """When time alone may change what is said: at `until`, or before."""
 
 
 @dataclass(frozen=True, slots=True)
