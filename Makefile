@@ -31,7 +31,7 @@ fmt: $(READY) ## Format, and mend what ruff can mend
 crds: $(READY) ## Write crds/ and the chart's copy from operator/domicile/api
 	@.venv/bin/domicile crds
 
-mutants: $(READY) ## Change the residency engine in thousands of small ways, and list those that no test notices; an hour
+mutants: $(READY) ## Change the residency engine in thousands of small ways, and list those that no test notices; one to two hours
 	@UV_PROJECT_ENVIRONMENT=.venv-mutants UV_PYTHON_DOWNLOADS=never "$$(.ci/bootstrap uv)" sync --frozen --all-extras --group mutation && \
 	  PYTHONPATH=tests .venv-mutants/bin/python -m mutation $(MUTANTS)
 

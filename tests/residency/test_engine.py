@@ -407,7 +407,7 @@ def test_what_was_worked_out_once_is_kept_until_time_changes_it() -> None:
     asked = case(attestations=[attestation(until=TOMORROW)], policies=[policy(spec={"warnBefore": "1h"})])
     engine = residency.Engine(asked.law)
     first = engine.judge(asked.question).verdicts
-    elsewhere = tuple(artifact.replace("fraud", "chat") for artifact in (ARTIFACT, IMAGE))
+    elsewhere = tuple(artifact.replace("models/fraud", "other/chat") for artifact in (ARTIFACT, IMAGE))
     another = asked.but(ref=model_ref("chat"), artifacts=elsewhere, now=NOW + timedelta(hours=1))
     assert engine.judge(asked.question).verdicts is first
     assert engine.judge(another.question).verdicts is first
@@ -526,3 +526,9 @@ def test_an_engine_that_is_asked_on_sees_a_fact_begin(of: str) -> None:
     for minutes, lawful in ((0, False), (59, False), (60, True), (61, True)):
         (verdict,) = engine.judge(asked.but(now=NOW + timedelta(minutes=minutes)).question).verdicts
         assert isinstance(verdict, residency.Lawful) is lawful
+
+
+def test_a_rule_that_asks_for_now_is_looked_at_again_where_no_fact_has_an_end() -> None:
+    rules = [rule(expression="now < timestamp('2026-11-24T09:00:00Z')")]
+    judgement = case(policies=[policy(rules=rules)], attestations=[], hub=None).judge()
+    assert judgement.look_again == TOMORROW
