@@ -51,10 +51,16 @@ def entries(log: Path, *, since: int = 0, user: str | None = None) -> list[dict[
         events = [e for e in _lines(log, since) if user is None or e["user"]["username"] == user]
         ended = [e for e in events if e["stage"] == "ResponseComplete"]
         if begun is None:
-            begun = {e["auditID"] for e in events}
+            begun = {e["auditID"] for e in events if e["stage"] == "RequestReceived"}
         if begun <= {e["auditID"] for e in ended} or time.monotonic() > deadline:
             return ended
         time.sleep(0.02)
+
+
+def watched(log: Path, user: str, *, since: int = 0) -> set[str]:
+    """The resources of which a user's watch was begun since then."""
+    begun = (e for e in _lines(log, since) if e["stage"] == "ResponseStarted" and e["verb"] == "watch")
+    return {e["objectRef"]["resource"] for e in begun if e["user"]["username"] == user}
 
 
 def _lines(log: Path, since: int) -> Iterator[dict[str, Any]]:

@@ -193,7 +193,9 @@ async def test_all_watches_share_one_look(monkeypatch: pytest.MonkeyPatch) -> No
     api.before = lambda verb, path: asked.append(path)
     async with registered(lambda _: api) as r:
         await r.connected()
-        assert asked.count("/api/v1/namespaces/kube-system") == 2  # Before anything, and for the watches.
+        await eventually(lambda: api.watching == len(kinds.KIND))
+        # Before anything, for the lists, and for the watches.
+        assert asked.count("/api/v1/namespaces/kube-system") == 3
 
 
 REASONS: dict[str, tuple[Callable[[], Exception], str]] = {

@@ -244,6 +244,26 @@ async def test_nothing_is_asked_of_a_server_that_is_not_admitted() -> None:
         assert not server.watches
 
 
+async def test_a_server_is_looked_at_again_between_the_list_and_the_watch() -> None:
+    """The list may have taken its time, and the address lead to another one by then."""
+    asked: list[int] = []
+
+    async def refuse_after_the_first() -> None:
+        asked.append(len(asked))
+        if len(asked) > 1:
+            raise kube.Unreachable("there", "ADMIT", "it is another one")
+
+    async with fake_api_server() as server:
+        client = server.client()
+        reflector = kube.Reflector(client, kube.CONFIG_MAPS, random=Random(1), admit=refuse_after_the_first)
+        task = asyncio.create_task(reflector.run())
+        await eventually(lambda: reflector.failure)
+        task.cancel()
+        await client.close()
+        assert len(server.lists) == 1
+        assert not server.watches
+
+
 async def test_a_server_that_ends_each_watch_at_once_is_not_asked_in_a_storm() -> None:
     async with fake_api_server() as server, following(server):
         for _ in range(20):

@@ -134,6 +134,7 @@ class Reflector:
                 await self._admit()
                 if self._version is None:
                     await self._list()
+                    await self._admit()  # The list may have taken its time.
                 progress = await self._watch()
                 problem = None
             except errors.Gone:

@@ -1,7 +1,7 @@
 """The API servers' audit policy: whole exchanges where decisions are shown, never the body of a secret.
 
 Of what changes something, the log also says that it was received, before it is carried out. The line of a finished request comes after its
-effect can be seen: who counts writes knows by the first line that there is a second one to wait for.
+effect can be seen: who counts writes knows by the first line that there is a second one to wait for. Of a watch it says when it begins.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _READS = ["get", "list", "watch"]
 POLICY: dict[str, Any] = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
-    "omitStages": ["ResponseStarted", "Panic"],
+    "omitStages": ["Panic"],
     "rules": [
         {"level": "RequestResponse", "resources": _DECISIONS, "verbs": _READS, "omitStages": ["RequestReceived"]},
         {"level": "RequestResponse", "resources": _DECISIONS},
