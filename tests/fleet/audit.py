@@ -48,7 +48,7 @@ def entries(log: Path, *, since: int = 0, user: str | None = None) -> list[dict[
     begun: set[str] | None = None
     deadline = time.monotonic() + ENDS_WITHIN
     while True:
-        events = [e for e in _lines(log, since) if user is None or e["user"]["username"] == user]
+        events = [e for e in _lines(log, since) if user is None or e["user"].get("username") == user]
         ended = [e for e in events if e["stage"] == "ResponseComplete"]
         if begun is None:
             begun = {e["auditID"] for e in events if e["stage"] == "RequestReceived"}
@@ -60,7 +60,7 @@ def entries(log: Path, *, since: int = 0, user: str | None = None) -> list[dict[
 def watched(log: Path, user: str, *, since: int = 0) -> set[str]:
     """The resources of which a user's watch was begun since then."""
     begun = (e for e in _lines(log, since) if e["stage"] == "ResponseStarted" and e["verb"] == "watch")
-    return {e["objectRef"]["resource"] for e in begun if e["user"]["username"] == user}
+    return {e["objectRef"]["resource"] for e in begun if e["user"].get("username") == user}
 
 
 def _lines(log: Path, since: int) -> Iterator[dict[str, Any]]:
@@ -94,7 +94,7 @@ def _write(event: dict[str, Any]) -> Write:
     body = event.get("requestObject")
     return Write(
         at=datetime.fromisoformat(event["requestReceivedTimestamp"].replace("Z", "+00:00")),
-        user=event["user"]["username"],
+        user=event["user"].get("username", ""),
         verb=event["verb"],
         resource=resource,
         namespace=ref.get("namespace", ""),

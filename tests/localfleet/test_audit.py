@@ -50,3 +50,11 @@ def test_a_watch_that_goes_on_is_not_waited_for(tmp_path: Path) -> None:
     begun = time.monotonic()
     assert [entry["auditID"] for entry in audit.entries(log)] == ["2"]
     assert time.monotonic() - begun < audit.ENDS_WITHIN
+
+
+def test_a_request_of_nobody_is_nobody_s(tmp_path: Path) -> None:
+    """It was received, and not authenticated."""
+    log = tmp_path / "audit.log"
+    nobody = json.loads(line("RequestReceived")) | {"user": {}}
+    log.write_text(json.dumps(nobody) + "\n" + line("ResponseComplete", request="2"))
+    assert [entry["auditID"] for entry in audit.entries(log, user=audit.OPERATOR)] == ["2"]
