@@ -306,6 +306,7 @@ def view(name: str = "sg", *nodes: placement.AcceleratorNode, **changed: Any) ->
     usual: dict[str, Any] = {
         "connection": placement.Connected("v1.36.3"),
         "serving": placement.ServingAvailable("0.20.0"),
+        "fence": placement.FenceInForce("70d39efa2237b070"),
         "accelerators": nodes,
     }
     return placement.ClusterView(member(name), **{**usual, **changed})

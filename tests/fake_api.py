@@ -7,21 +7,24 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import builders
-from domicile import kube
-from domicile.fleet import kinds
+from domicile import fence, kube
+from domicile.api import MemberIdentities
+from domicile.fleet import guard, kinds
 from domicile.kube import errors
 from domicile.placement import Connected, OutOfSight
 from domicile.residency import MemberId
 
+FENCE = fence.fence_of(MemberIdentities())
 Where = tuple[kube.Resource, str, str]
 
 
 class FakeApi:
-    """Objects by kind, namespace and name. Records every write; `before` is called with each request's verb and path."""
+    """Objects by kind, namespace and name. Records every write; `before` is called with each request's verb and path. It has the
+    fence already, unless a test says otherwise."""
 
     server = "https://sg.example"
 
-    def __init__(self, member: MemberId | None = None) -> None:
+    def __init__(self, member: MemberId | None = None, *, fenced: bool = True) -> None:
         self.objects: dict[Where, dict[str, Any]] = {}
         self.writes: list[str] = []
         self.deletes: list[tuple[str, str | None, str]] = []
@@ -30,7 +33,12 @@ class FakeApi:
         self.closed = False
         self.served: set[kube.Resource] | None = None
         """Kinds that are served; None for all."""
+        self.probed: Callable[[kube.Object], kube.Object] = self._as_the_fence_says
         self.put(kube.NAMESPACES, {"metadata": {"name": "kube-system", "uid": (member or builders.member()).uid}})
+        if fenced:
+            self.put(kube.NAMESPACES, FENCE.namespace())
+            for manifest in FENCE.manifests():
+                self.put(guard.KINDS[manifest["kind"]], manifest)
 
     def put(self, kind: kube.Resource, manifest: Mapping[str, Any], **metadata: Any) -> dict[str, Any]:
         given = {"uid": builders.uid(f"{kind}/{manifest['metadata']['name']}"), "resourceVersion": "2"}
@@ -125,14 +133,25 @@ class FakeApi:
         else:
             del self.objects[(resource, namespace or "", name)]
 
-    async def raw(self, method: str, path: str, **_: Any) -> Any:
+    async def raw(self, method: str, path: str, *, body: kube.Object | None = None, **_: Any) -> Any:
         self._asked(method, path)
+        if method == "POST" and body is not None:
+            return self.probed(body)
         if path == "/version":
             return {"gitVersion": "v1.36.3"}
         found = [kind.plural for kind in kinds.SERVING_KINDS if kind.root == path and self._serves(kind)]
         if not found:
             raise self._error(404, "NotFound")
         return {"resources": [{"name": plural} for plural in found]}
+
+    def _as_the_fence_says(self, probe: kube.Object) -> kube.Object:
+        """As a member does whose API server acts at once on the fence that was written there."""
+        for policy in FENCE.policies:
+            there = (kube.VALIDATING_ADMISSION_POLICIES, "", policy.name) in self.objects
+            if there and policy.probe.object_name == probe["metadata"]["name"]:
+                refusal = f"ValidatingAdmissionPolicy '{policy.name}' denied request: {policy.probe.says(FENCE.digest)}"
+                raise errors.from_status(403, {"reason": "Forbidden", "message": refusal}, "fake")
+        return probe
 
     async def apply_status(self, *_: Any, **__: Any) -> kube.Object:
         raise NotImplementedError
@@ -153,7 +172,7 @@ class FakeApi:
         field_manager: str,
         **_: Any,
     ) -> kube.Object:
-        """Knows the guard by resourceVersion, and the removal of a field."""
+        """Knows the guard by resourceVersion, and to replace or remove a field."""
         self._asked("PATCH", resource.path(name, namespace))
         made = copy.deepcopy(self.objects[(resource, namespace or "", name)])
         self.writes.append(f"json_patch {made['kind']}/{name}")
@@ -162,8 +181,10 @@ class FakeApi:
             at: Any = made
             for step in way:
                 at = at[int(step) if isinstance(at, list) else step]
-            if operation["op"] == "replace" and operation["value"] != at[last]:
-                raise self._error(409, "Conflict")
+            if operation["op"] == "replace":
+                if last == "resourceVersion" and operation["value"] != at[last]:
+                    raise self._error(409, "Conflict")
+                at[last] = operation["value"]
             if operation["op"] == "remove":
                 del at[last]
         return self.put(resource, made)
@@ -224,8 +245,25 @@ def _selected(manifest: kube.Object, selector: str | None) -> bool:
     return not key or (labels.get(key) == value if equals else key in labels)
 
 
+class FakeDefence:
+    """A fence that is in force, or not, as a test says."""
+
+    def __init__(self) -> None:
+        self.problem: Exception | None = None
+        self.asked: list[str] = []
+
+    def confirm(self) -> None:
+        if self.problem is not None:
+            raise self.problem
+
+    async def holds_in(self, api: kube.Api, namespace: kube.Object) -> None:
+        self.asked.append(namespace["metadata"]["name"])
+        self.confirm()
+
+
 class FakeSite:
-    """What the gate needs of a member, over a FakeApi. Its cache holds what a test puts there, stale or not."""
+    """What the gate needs of a member, over a FakeApi. Its cache holds what a test puts there, stale or not. Its fence is in
+    force unless a test says otherwise."""
 
     def __init__(self, api: FakeApi, member: MemberId | None = None) -> None:
         self.id = member or builders.member()
@@ -233,6 +271,7 @@ class FakeSite:
         self.sight: Connected | OutOfSight = Connected("v1.36.3")
         self.cache: dict[Where, kube.Object] = {}
         self.distrusted = False
+        self.guard = FakeDefence()
 
     def cached(self, kind: kube.Resource, name: str, namespace: str) -> kube.Object | None:
         return self.cache.get((kind, namespace, name))

@@ -11,10 +11,11 @@ WRITES = frozenset({"apply", "apply_status", "create", "patch", "patch_status", 
 
 MAY_WRITE_TO_MEMBERS = {
     "fleet/gate.py": {"apply", "create", "json_patch"},
+    "fleet/guard.py": {"apply", "create", "json_patch"},
     "fleet/withdrawal.py": {"delete"},
 }
-"""In fleet/, which alone has connections to members. Placing applies, and patches
-out what others added, which applying leaves; withdrawing deletes, and needs no permit."""
+"""In fleet/, which alone has connections to members. Placing applies, and patches out what others added, which applying leaves;
+withdrawing deletes, and needs no permit; the guard writes the fence, and nothing that runs."""
 
 
 def calls(source: str) -> Iterator[tuple[str, ast.Call]]:

@@ -77,11 +77,20 @@ def test_a_token_of_ours_is_known_from_others() -> None:
 
 
 def test_the_regional_cluster_is_pinned_and_names_the_secret() -> None:
-    cluster = RegionalCluster.model_validate(hub.regional_cluster("sg", UID))
+    cluster = RegionalCluster.model_validate(hub.regional_cluster("sg", UID, "domicile-system"))
     secret = hub.secret("sg", "domicile-system", "kubeconfig text")
     assert cluster.spec.cluster_uid == UID
     assert cluster.spec.kubeconfig_secret_ref.name == secret["metadata"]["name"]
     assert base64.b64decode(secret["data"][cluster.spec.kubeconfig_secret_ref.key]) == b"kubeconfig text"
+
+
+@pytest.mark.parametrize("namespace", ["domicile-system", "elsewhere"])
+def test_the_regional_cluster_says_which_user_the_hub_is_there(namespace: str) -> None:
+    """The fence lets no other one write."""
+    made = hub.regional_cluster("sg", UID, namespace)
+    assert ("identities" in made["spec"]) is (namespace == "elsewhere")
+    cluster = RegionalCluster.model_validate(made)
+    assert cluster.spec.identities.hub == f"system:serviceaccount:{namespace}:domicile"
 
 
 def test_the_attestation_names_the_cluster_and_guesses_no_fact() -> None:

@@ -9,7 +9,7 @@ import pytest
 import builders as a
 from controller.fakes import Later
 from domicile import placement, residency
-from domicile.api import RegionalCluster, RegionalClusterStatus
+from domicile.api import MemberIdentities, RegionalCluster, RegionalClusterStatus
 from domicile.controller.clusters import Clusters
 from domicile.controller.members import Members
 from domicile.controller.store import Store
@@ -22,15 +22,17 @@ class FakeConnections:
     def __init__(self) -> None:
         self.members: dict[str, str] = {}
         self.regions: frozenset[str] = frozenset()
+        self.fence: placement.FenceInForce | placement.FenceDown = placement.FenceInForce("70d39efa2237b070")
 
-    def set_member(self, name: str, uid: str, kubeconfig: str) -> None:
+    def set_member(self, name: str, uid: str, kubeconfig: str, identities: MemberIdentities) -> None:
         self.members[name] = kubeconfig
 
     def drop_member(self, name: str) -> None:
         self.members.pop(name, None)
 
     def view(self, name: str) -> placement.ClusterView | None:
-        return a.view(name, reported=residency.Reported(self.regions)) if name in self.members else None
+        seen = {"reported": residency.Reported(self.regions), "fence": self.fence}
+        return a.view(name, **seen) if name in self.members else None
 
 
 class FakeHub:
@@ -152,3 +154,25 @@ def test_nodes_that_contradict_their_attestation_are_an_event() -> None:
     shell.store.clusters.put(known)
     shell.reconcile()
     assert (len(shell.hub.written), len(shell.hub.events)) == (1, 2)
+
+
+def test_a_fence_that_goes_down_and_comes_back_is_an_event_each() -> None:
+    shell = Shell()
+
+    def look(fence: placement.FenceInForce | placement.FenceDown) -> None:
+        shell.connections.fence = fence
+        shell.reconcile()
+        status = shell.hub.written[-1].wire()
+        version = str(1 + len(shell.hub.written))
+        shell.store.clusters.put(
+            {**shell.raw, "status": status, "metadata": {**shell.raw["metadata"], "resourceVersion": version}}
+        )
+
+    look(placement.FenceInForce("1"))
+    assert shell.hub.events == ["KServeFound"]
+    look(placement.FenceDown("FenceTampered", "a binding went"))
+    look(placement.FenceInForce("1"))
+    assert shell.hub.events == ["KServeFound", "FenceTampered", "KServeFound"]
+    # Another fence, after an upgrade of the operator, is not worth one.
+    look(placement.FenceInForce("2"))
+    assert len(shell.hub.events) == 3

@@ -33,6 +33,7 @@ VIEWS: dict[str, tuple[placement.ClusterView, dict[str, tuple[str, str]]]] = {
         {
             "Ready": ("True", "KServeFound"),
             "Reachable": ("True", "Connected"),
+            "FenceInForce": ("True", "FenceShown"),
             "ServingAvailable": ("True", "KServeFound"),
             "FactsConsistent": ("True", "Consistent"),
         },
@@ -42,6 +43,7 @@ VIEWS: dict[str, tuple[placement.ClusterView, dict[str, tuple[str, str]]]] = {
         {
             "Ready": ("True", "KServeFound"),
             "Reachable": ("True", "Connected"),
+            "FenceInForce": ("True", "FenceShown"),
             "ServingAvailable": ("True", "KServeFound"),
             "FactsConsistent": ("False", "NodesContradictAttestation"),
         },
@@ -51,7 +53,18 @@ VIEWS: dict[str, tuple[placement.ClusterView, dict[str, tuple[str, str]]]] = {
         {
             "Ready": ("False", "KServeMissing"),
             "Reachable": ("True", "Connected"),
+            "FenceInForce": ("True", "FenceShown"),
             "ServingAvailable": ("False", "KServeMissing"),
+            "FactsConsistent": ("True", "Consistent"),
+        },
+    ),
+    "its fence is down": (
+        replace(a.view(), fence=placement.FenceDown("FenceTampered", "ValidatingAdmissionPolicy writers changed")),
+        {
+            "Ready": ("False", "FenceTampered"),
+            "Reachable": ("True", "Connected"),
+            "FenceInForce": ("False", "FenceTampered"),
+            "ServingAvailable": ("True", "KServeFound"),
             "FactsConsistent": ("True", "Consistent"),
         },
     ),
@@ -60,6 +73,7 @@ VIEWS: dict[str, tuple[placement.ClusterView, dict[str, tuple[str, str]]]] = {
         {
             "Ready": ("False", "Unreachable"),
             "Reachable": ("False", "Unreachable"),
+            "FenceInForce": ("Unknown", "OutOfSight"),
             "ServingAvailable": ("Unknown", "OutOfSight"),
             "FactsConsistent": ("Unknown", "OutOfSight"),
         },
@@ -69,6 +83,7 @@ VIEWS: dict[str, tuple[placement.ClusterView, dict[str, tuple[str, str]]]] = {
         {
             "Ready": ("Unknown", "Connecting"),
             "Reachable": ("Unknown", "Connecting"),
+            "FenceInForce": ("Unknown", "OutOfSight"),
             "ServingAvailable": ("Unknown", "OutOfSight"),
             "FactsConsistent": ("Unknown", "OutOfSight"),
         },

@@ -13,6 +13,8 @@ OPERATOR = "system:serviceaccount:domicile-system:domicile"
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 ENDS_WITHIN = 5.0
 """Seconds until a write that was received is taken for one that never ends: its API server was killed or frozen, or it is an exec."""
+INTRUDER = "intruder"
+"""Who has got hold of an identity that the fence lets through. Told by the agent that its requests name."""
 SERVICE_RESOURCES = frozenset({"leases", "events"})
 
 
@@ -48,7 +50,7 @@ def entries(log: Path, *, since: int = 0, user: str | None = None) -> list[dict[
     begun: set[str] | None = None
     deadline = time.monotonic() + ENDS_WITHIN
     while True:
-        events = [e for e in _lines(log, since) if user is None or e["user"].get("username") == user]
+        events = [e for e in _lines(log, since) if user is None or _who(e) == user]
         ended = [e for e in events if e["stage"] == "ResponseComplete"]
         if begun is None:
             begun = {e["auditID"] for e in events if e["stage"] == "RequestReceived"}
@@ -60,7 +62,24 @@ def entries(log: Path, *, since: int = 0, user: str | None = None) -> list[dict[
 def watched(log: Path, user: str, *, since: int = 0) -> set[str]:
     """The resources of which a user's watch was begun since then."""
     begun = (e for e in _lines(log, since) if e["stage"] == "ResponseStarted" and e["verb"] == "watch")
-    return {e["objectRef"]["resource"] for e in begun if e["user"].get("username") == user}
+    return {e["objectRef"]["resource"] for e in begun if _who(e) == user}
+
+
+def refused_by_the_fence(log: Path) -> list[dict[str, Any]]:
+    """Requests of the control plane, KServe and Domicile that a policy of the fence refused. Not those of tests that attack it, and
+    not its probes: these have to be refused."""
+    return [
+        entry
+        for entry in entries(log)
+        if "fence.domicile.dev'" in (said := entry.get("responseStatus", {}).get("message", ""))
+        and _who(entry) != INTRUDER
+        and entry["user"].get("username", "").startswith("system:")
+        and "fence-probe-" not in said
+    ]
+
+
+def _who(event: dict[str, Any]) -> str:
+    return INTRUDER if event.get("userAgent") == INTRUDER else event["user"].get("username", "")
 
 
 def _lines(log: Path, since: int) -> Iterator[dict[str, Any]]:
@@ -71,8 +90,11 @@ def _lines(log: Path, since: int) -> Iterator[dict[str, Any]]:
 
 
 def writes(log: Path, *, since: int = 0, user: str = OPERATOR) -> list[Write]:
-    """What a user wrote since then."""
-    return [_write(event) for event in entries(log, since=since, user=user) if event["verb"] in WRITES]
+    """What a user wrote since then, or tried to; dry runs are no writes."""
+    found = (
+        e for e in entries(log, since=since, user=user) if e["verb"] in WRITES and "dryRun=All" not in e["requestURI"]
+    )
+    return [_write(event) for event in found]
 
 
 def accepted(found: Iterable[Write], *resources: str) -> list[Write]:
@@ -94,7 +116,7 @@ def _write(event: dict[str, Any]) -> Write:
     body = event.get("requestObject")
     return Write(
         at=datetime.fromisoformat(event["requestReceivedTimestamp"].replace("Z", "+00:00")),
-        user=event["user"].get("username", ""),
+        user=_who(event),
         verb=event["verb"],
         resource=resource,
         namespace=ref.get("namespace", ""),

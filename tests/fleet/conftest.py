@@ -8,6 +8,7 @@ import pytest
 
 from domicile.cli.demo import installation, stamping
 from domicile.localfleet.fleet import Fleet
+from fleet import audit
 from fleet.world import HUB_STANDS_IN, NAMESPACE, OperatorProcess, World, eventually
 
 # They need this machine's one real node for themselves, which the session's fleet holds once it runs.
@@ -21,8 +22,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def world(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """The fleet with Domicile's kinds, roles and admission on the hub, three regions joined and attested; no operator."""
+def world(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The fleet with Domicile's kinds, roles and admission on the hub, three regions joined and attested; no operator.
+
+    Whatever the tests did, the fence of no member may have got in the way of those who do the work: looked up in the end.
+    """
     here = World(fleet, tmp_path_factory.mktemp("operators"))
     for manifest in installation.manifests(admission=True):
         eventually(
@@ -35,7 +39,12 @@ def world(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> World:
         here.join(name)
         here.attest(name, place)
     here.attest("hub", HUB_STANDS_IN)
-    return here
+    yield here
+    assert [
+        f"{name}: {each['user']['username']}: {each['verb']} {each['requestURI']}: {each['responseStatus']['message']}"
+        for name, region in fleet.regions.items()
+        for each in audit.refused_by_the_fence(region.audit_log)
+    ] == []
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from domicile.placement import ClusterView, Connected, OutOfSight
 from fleet import audit
 from waiting import eventually
 
-USER = "domicile-member-test"
+USER = audit.OPERATOR
+"""The fence of members lets no other one write."""
 PINNED = "registry.example/models/iris@sha256:" + "ab" * 32
 SERVER = "registry.example/serving/softmax@sha256:" + "cd" * 32
 
@@ -20,14 +21,15 @@ SERVER = "registry.example/serving/softmax@sha256:" + "cd" * 32
 def grant(region: localfleet.Region, user: str = USER) -> str:
     """Give `user` the rights of a joined hub; its kubeconfig."""
     role = rbac.cluster_role()
-    role["metadata"] = {"name": f"{user}-test"}
+    name = f"test:{user}"
+    role["metadata"] = {"name": name}
     region.api().apply(role)
     region.api().apply(
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRoleBinding",
-            "metadata": {"name": f"{user}-test"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"{user}-test"},
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
             "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
         }
     )
@@ -106,8 +108,12 @@ def audited(region: localfleet.Region, user: str, after: int = 0) -> list[dict[s
 
 def writes(region: localfleet.Region, user: str = USER, after: int = 0) -> list[str]:
     """Verb and object of each write."""
-    written = [e for e in audited(region, user, after) if e["verb"] not in ("get", "list", "watch")]
-    return [f"{e['verb']} {e['objectRef']['resource']}/{e['objectRef'].get('name', '')}" for e in written]
+    return [f"{w.verb} {w.resource}/{w.name}" for w in audit.writes(region.audit_log, since=after, user=user)]
+
+
+def intruder(region: localfleet.Region) -> localfleet.ApiClient:
+    """A member, for somebody with all rights and Domicile's own identity."""
+    return region.api_as(USER, ["system:masters"], audit.INTRUDER)
 
 
 def client(text: str) -> kube.KubeClient:

@@ -349,7 +349,7 @@ STRANGERS: Mapping[str, Stranger] = {
         ("TLS does not vouch for https://127.0.0.1:", "certificate has expired"),
     ),
     "without-kserve": Stranger(
-        lambda world, _: strangers.as_user(world.fleet.hub, ALMIGHTY, "system:masters"),
+        lambda world, _: strangers.as_user(world.fleet.hub, audit.OPERATOR, "system:masters"),
         "KServeMissing",
         ("KServe is not installed there",),
         uid=lambda world: world.fleet.hub.kube_system_uid,

@@ -9,6 +9,7 @@ import pytest
 from fleet import audit
 from fleet.world import SERVICES, World, condition, eventually, policy
 
+AUTOSCALER = "system:serviceaccount:kube-system:horizontal-pod-autoscaler"
 DIGEST = "sha256:" + "ab" * 32
 NODE_FULL = {"requests": {"cpu": "20"}}
 """So much that no node has two of them."""
@@ -24,7 +25,7 @@ def bank(world: World, hub_namespace: str, operator: object) -> str:
 def scale(world: World, namespace: str, copies: int) -> None:
     """As a HorizontalPodAutoscaler does."""
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/scorer-predictor/scale"
-    world.member("sg").merge(path, {"spec": {"replicas": copies}})
+    world.intruder("sg", AUTOSCALER).merge(path, {"spec": {"replicas": copies}})
 
 
 def kserve_says(world: World, namespace: str) -> str:

@@ -38,7 +38,7 @@ def placed(world: World, _shared_operator: OperatorProcess) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Change:
-    """What somebody with all rights does on the member; `to` None means that they delete it."""
+    """What somebody with all rights and Domicile's own identity does on the member; `to` None means that they delete it."""
 
     path: str
     to: Mapping[str, Any] | None
@@ -46,9 +46,9 @@ class Change:
     def make(self, world: World, namespace: str) -> None:
         path = self.path.format(namespace=namespace)
         if self.to is None:
-            world.member("sg").delete(path)
+            world.intruder("sg").delete(path)
         else:
-            world.member("sg").merge(path, dict(self.to))
+            world.intruder("sg").merge(path, dict(self.to))
 
 
 def predictor(**fields: Any) -> Mapping[str, Any]:
@@ -100,7 +100,7 @@ def test_a_node_selector_of_ours_is_repaired(world: World, placed: str, operator
         path = SERVICE.format(namespace=placed).replace("scorer", "with-gpu")
         right = world.member("sg").get(path)["spec"]["predictor"]["nodeSelector"]
         mark = audit.size(log(world))
-        world.member("sg").merge(path, dict(predictor(nodeSelector={"nvidia.com/gpu.product": "another"})))
+        world.intruder("sg").merge(path, dict(predictor(nodeSelector={"nvidia.com/gpu.product": "another"})))
         eventually(
             lambda: world.member("sg").get(path)["spec"]["predictor"]["nodeSelector"] == right,
             within=20,
@@ -122,9 +122,9 @@ def test_what_others_add_is_theirs(world: World, placed: str, operator: Operator
         **predictor(timeout=42),
     }
     mark = audit.size(log(world))
-    world.member("sg").merge(path, dict(theirs))
+    world.intruder("sg").merge(path, dict(theirs))
     # A repair of the same object comes after it, so that its absence is not just slowness.
-    world.member("sg").merge(path, dict(predictor(minReplicas=2, maxReplicas=2)))
+    world.intruder("sg").merge(path, dict(predictor(minReplicas=2, maxReplicas=2)))
     eventually(
         lambda: world.member("sg").get(path)["spec"]["predictor"]["minReplicas"] == 1, within=20, what="it is repaired"
     )
@@ -139,7 +139,7 @@ def test_what_others_add_is_theirs(world: World, placed: str, operator: Operator
 def test_an_inference_service_of_that_name_that_is_not_ours(
     world: World, hub_namespace: str, operator: OperatorProcess
 ) -> None:
-    sg = world.member("sg")
+    sg = world.intruder("sg")
     sg.create(_namespace(hub_namespace, {"domicile.dev/managed": "true"}))
     foreign = {
         "apiVersion": "serving.kserve.io/v1beta1",
@@ -166,16 +166,6 @@ def test_an_inference_service_of_that_name_that_is_not_ours(
     world.gone(hub_namespace)
     _untouched(before, sg.get(SERVICE.format(namespace=hub_namespace)))
     assert _of_namespace(world, mark, hub_namespace) == []
-
-
-def test_a_namespace_that_is_given_over_is_used(world: World, hub_namespace: str, operator: OperatorProcess) -> None:
-    sg = world.member("sg")
-    sg.create(_namespace(hub_namespace))
-    world.hub.apply(policy(hub_namespace, hub_namespace, "SG"))
-    world.model(hub_namespace)
-    world.reports(hub_namespace, "Placed", "NoAbleCluster")
-    sg.merge(f"/api/v1/namespaces/{hub_namespace}", {"metadata": {"labels": {"domicile.dev/managed": "true"}}})
-    world.ready(hub_namespace, on="sg")
 
 
 def test_a_namespace_that_is_not_ours(world: World, hub_namespace: str, operator: OperatorProcess) -> None:
@@ -264,7 +254,9 @@ def test_a_pod_falls_ill_and_recovers(illness: Illness, world: World, placed: st
     try:
         said = world.reports(placed, "Available", illness.reason, within=10)
         assert (said["status"], said["message"]) == ("False", illness.message)
-        fell_ill = [w for w in audit.writes(log(world), since=marks[0], user="admin") if w.resource == "pods/status"]
+        fell_ill = [
+            w for w in audit.writes(log(world), since=marks[0], user=audit.INTRUDER) if w.resource == "pods/status"
+        ]
         told = [w for w in audit.writes(world.fleet.hub.audit_log, since=marks[1]) if w.namespace == placed]
         took = (told[0].at - fell_ill[0].at).total_seconds()
         print(f"on the hub after {took:.2f} s")
@@ -304,7 +296,7 @@ def _seconds(world: World, mark: int, namespace: str, kind: str, name: str = "sc
         writes = audit.accepted(audit.writes(log(world), since=mark, user=user), kind)
         return [w.at for w in writes if (w.namespace, w.name) == (namespace, name) and (not after or w.at > after)]
 
-    changed = at("admin")[0]
+    changed = at(audit.INTRUDER)[0]
     repaired = eventually(lambda: at(audit.OPERATOR, changed), within=5, what=f"a repair of {kind} in the audit log")
     return (repaired[0] - changed).total_seconds()
 
@@ -354,7 +346,7 @@ def _say(world: World, pod: Object, illness: Illness) -> None:
         for c in pod["status"]["conditions"]
     ]
     meta = pod["metadata"]
-    world.member("sg").merge(
+    world.intruder("sg", "kubelet", "system:nodes").merge(
         f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/status",
         {"status": {"containerStatuses": statuses, "conditions": conditions}},
     )

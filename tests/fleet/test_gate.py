@@ -11,7 +11,7 @@ from domicile import fleet as gate
 from domicile import kube, localfleet, serving
 from domicile.fleet import checks, kinds
 from domicile.localfleet import ApiClient
-from fleet.members import USER, Members, client, grant, identity, members, workload, writes
+from fleet.members import USER, Members, client, grant, identity, intruder, members, workload, writes
 from waiting import eventually
 
 SERVICE = "/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices/scorer"
@@ -97,7 +97,7 @@ async def test_an_owned_field_is_repaired_and_a_foreign_one_left(
 ) -> None:
     wanted = workload(hub_namespace)
     await m.place(sg, wanted)
-    sg.api().merge(
+    intruder(sg).merge(
         at(SERVICE, wanted),
         {"metadata": {"annotations": {"team": "theirs"}}, "spec": {"predictor": {"minReplicas": 3, "maxReplicas": 3}}},
     )
@@ -115,7 +115,7 @@ async def test_a_container_that_somebody_put_into_the_runtime_is_taken_out(
     await m.place(sg, wanted)
     containers = sg.api().get(at(RUNTIME, wanted))["spec"]["containers"]
     stowaway = {"name": "stowaway", "image": "evil.example/x:latest"}
-    sg.api().merge(at(RUNTIME, wanted), {"spec": {"containers": [*containers, stowaway]}})
+    intruder(sg).merge(at(RUNTIME, wanted), {"spec": {"containers": [*containers, stowaway]}})
     await eventually(lambda: serving.differs(wanted, m.fleet.seen("sg", wanted.model)), within=1)
     assert await m.place(sg, wanted) == ("ServingRuntime/scorer",)
     assert [c["name"] for c in sg.api().get(at(RUNTIME, wanted))["spec"]["containers"]] == ["kserve-container"]
@@ -128,12 +128,12 @@ async def test_labels_that_somebody_took_off_come_back_and_do_not_hide_the_model
     await m.place(sg, wanted)
     await served(m, wanted)
     gone = dict.fromkeys(wanted.inference_service["metadata"]["labels"])
-    sg.api().merge(at(SERVICE, wanted), {"metadata": {"labels": gone}})
+    intruder(sg).merge(at(SERVICE, wanted), {"metadata": {"labels": gone}})
     missing = await eventually(lambda: serving.differs(wanted, m.fleet.seen("sg", wanted.model)), within=1)
     assert missing == ("InferenceService.metadata.labels",)
     assert hub_namespace not in m.view().foreign_services
     assert await m.place(sg, wanted) == ("InferenceService/scorer",)
-    sg.api().merge(at(SERVICE, wanted), {"metadata": {"labels": gone}})
+    intruder(sg).merge(at(SERVICE, wanted), {"metadata": {"labels": gone}})
     await withdrawn(m, sg, wanted)
     assert sg.api().find(at(SERVICE, wanted)) is None
 
@@ -142,8 +142,8 @@ async def test_what_somebody_else_made_is_neither_taken_over_nor_deleted(
     m: Members, sg: localfleet.Region, hub_namespace: str
 ) -> None:
     wanted = workload(hub_namespace)
-    sg.api().create({**wanted.namespace})
-    theirs = _foreign(sg.api(), wanted)
+    intruder(sg).create({**wanted.namespace})
+    theirs = _foreign(intruder(sg), wanted)
     with pytest.raises(gate.ForeignObject, match="was not made by Domicile"):
         await m.place(sg, wanted)
     await withdrawn(m, sg, wanted)
@@ -181,7 +181,7 @@ async def test_a_uid_in_an_applied_manifest_is_a_precondition_for_the_api_server
 ) -> None:
     """What the gate relies on, so that an object made anew between its look and its write is not taken over."""
     wanted = workload(hub_namespace)
-    sg.api().create({**wanted.namespace})
+    intruder(sg).create({**wanted.namespace})
     api = client(grant(sg))
     for manifest in (*wanted.companions, wanted.inference_service):
         kind = checks.resource_of(manifest)

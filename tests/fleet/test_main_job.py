@@ -106,7 +106,7 @@ def test_deleting_the_model_removes_everything_and_only_then_lets_it_go(world: W
     # A finalizer of ours on the member holds the workload there, as a slow termination would.
     service = f"{SERVICES.format(namespace=bank)}/scorer"
     held = world.member("sg").get(service)["metadata"].get("finalizers", [])
-    world.member("sg").merge(service, {"metadata": {"finalizers": [*held, "test.example/hold"]}})
+    world.intruder("sg").merge(service, {"metadata": {"finalizers": [*held, "test.example/hold"]}})
     world.delete(bank)
     world.reports(bank, "Ready", "Deleting")
     assert "domicile.dev/withdraw" in (world.get(bank) or {})["metadata"]["finalizers"]

@@ -18,6 +18,7 @@ import yaml
 
 from domicile.localfleet.apiclient import ApiClient
 from domicile.localfleet.fleet import Fleet
+from fleet.audit import INTRUDER, OPERATOR
 
 REPOSITORY = Path(__file__).parents[2]
 NAMESPACE = "domicile-system"
@@ -66,6 +67,10 @@ class World:
 
     def member(self, name: str) -> ApiClient:
         return self.fleet.regions[name].api()
+
+    def intruder(self, name: str, user: str = OPERATOR, *groups: str) -> ApiClient:
+        """A member, for somebody with all rights and an identity that the fence lets through: by default Domicile's own."""
+        return self.fleet.regions[name].api_as(user, ["system:masters", *groups], INTRUDER)
 
     def cli(self, *arguments: str) -> str:
         """Run the command; fails with what it printed."""

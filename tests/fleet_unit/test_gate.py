@@ -16,6 +16,7 @@ from domicile.fleet import gate, kinds
 from domicile.serving import MODEL_UID, Workload
 from fake_api import FakeApi, FakeSite
 
+SYSTEM = ("kube-system", "domicile-fence")
 ISVC, RUNTIME, ACCOUNT = kinds.INFERENCE_SERVICES, kinds.SERVING_RUNTIMES, kube.SERVICE_ACCOUNTS
 OTHER = "registry.sg.example/serving/other@sha256:" + "0" * 64
 Change = Callable[[dict[str, Any]], None]
@@ -184,7 +185,7 @@ async def test_refused_when_its_time_ends_between_the_check_and_a_write(
     """Reading takes time, and a member may be slow."""
     api = FakeApi()
     await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
-    (missing,) = [where for where in api.objects if where[0] == kind and where[2] != "kube-system"]
+    (missing,) = [where for where in api.objects if where[0] == kind and where[2] not in SYSTEM]
     del api.objects[missing]
     answer = api.get
 
@@ -328,7 +329,7 @@ async def test_refused_what_is_not_the_models(workload: Workload, part: str, cha
 async def test_refused_a_namespace_that_is_not_ours(workload: Workload) -> None:
     site = FakeSite(api := FakeApi())
     api.put(kube.NAMESPACES, {"metadata": {"name": "retail-banking"}})
-    await refused(fleet.NamespaceNotOwned, "label it there", workload, permit_for(workload), site)
+    await refused(fleet.NamespaceNotOwned, "takes none over", workload, permit_for(workload), site)
 
 
 async def test_refused_a_namespace_that_another_makes_at_this_moment(workload: Workload) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import domicile.fleet
+from domicile import kube
+from domicile.fleet import guard
 
 FOLDER = Path(domicile.fleet.__file__).parent
 PACKAGE = FOLDER.parent
@@ -30,6 +32,11 @@ def test_only_the_gate_writes_and_only_withdrawal_deletes() -> None:
         ("gate.py", "api.apply"),
         ("gate.py", "api.json_patch"),
         ("withdrawal.py", "api.delete"),
+        # The fence's policies, its namespace, and dry runs that it must refuse.
+        ("guard.py", "api.create"),
+        ("guard.py", "api.apply"),
+        ("guard.py", "api.json_patch"),
+        ("proofs.py", "api.raw"),
         ("discovery.py", "api.raw"),
     }
 
@@ -42,6 +49,32 @@ def test_discovery_only_reads() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "raw"
     }
     assert verbs == {"GET"}
+
+
+def test_proofs_make_nothing() -> None:
+    tree = ast.parse((FOLDER / "proofs.py").read_text())
+    queries = [
+        ast.literal_eval(keyword.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "raw"
+        for keyword in node.keywords
+        if keyword.arg == "query"
+    ]
+    assert queries == [{"dryRun": "All"}]
+
+
+def test_the_guard_writes_the_fence_and_its_namespace_alone() -> None:
+    tree = ast.parse((FOLDER / "guard.py").read_text())
+    written = {
+        (node.func.attr, ast.unparse(node.args[0]))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITING
+    }
+    assert written == {("create", "NAMESPACES"), ("apply", "kind"), ("json_patch", "kind")}
+    assert set(guard.KINDS.values()) == {
+        kube.VALIDATING_ADMISSION_POLICIES,
+        kube.VALIDATING_ADMISSION_POLICY_BINDINGS,
+    }
 
 
 def test_nobody_goes_around_the_gate() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from builders import member, model, node, out_of_sight, view
 from domicile import placement
-from domicile.placement import Able, NotSeen, ServingMissing, Unable
+from domicile.placement import Able, FenceDown, NotSeen, NotYet, ServingMissing, Unable
 from domicile.placement.need import gibibytes
 
 GI = 1024**3
@@ -39,10 +39,16 @@ def test_the_need_of_a_model(found: placement.Need, expected: placement.Need) ->
     assert found == expected
 
 
-CHECKS: dict[str, tuple[placement.ClusterView, type[Unable] | type[NotSeen], str, str]] = {
+CHECKS: dict[str, tuple[placement.ClusterView, type[Unable] | type[NotSeen] | type[NotYet], str, str]] = {
     "out of sight": (view(connection=out_of_sight()), NotSeen, "Unreachable", "no answer for 30 s"),
     "out of sight comes before all else": (
         view(connection=out_of_sight(), serving=ServingMissing("no CRD")), NotSeen, "Unreachable", "no answer",
+    ),
+    "its fence is down": (
+        view(fence=FenceDown("FenceTampered", "gone")), NotYet, "FenceNotInForce", "the fence of sg is not in force (FenceTampered)",
+    ),
+    "that comes before what it could run": (
+        view(fence=FenceDown("FenceTampered", "gone"), serving=ServingMissing("no CRD")), NotYet, "FenceNotInForce", "FenceTampered",
     ),
     "no KServe": (view(serving=ServingMissing("no CRD")), Unable, "ServingUnavailable", "no CRD"),
     "another's namespace": (
@@ -58,7 +64,7 @@ CHECKS: dict[str, tuple[placement.ClusterView, type[Unable] | type[NotSeen], str
 
 @pytest.mark.parametrize(("cluster", "kind", "reason", "message"), CHECKS.values(), ids=CHECKS.keys())
 def test_what_makes_a_cluster_unable(
-    cluster: placement.ClusterView, kind: type[Unable] | type[NotSeen], reason: str, message: str
+    cluster: placement.ClusterView, kind: type[Unable] | type[NotSeen] | type[NotYet], reason: str, message: str
 ) -> None:
     found = ability(asked(), cluster)
     assert isinstance(found, kind)

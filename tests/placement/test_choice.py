@@ -8,7 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import member, model_ref
-from domicile.placement import Able, Candidate, Choice, Current, Hold, Keep, NotSeen, PassedOver, Place, Unable, choose
+from domicile.placement import (
+    Able,
+    Candidate,
+    Choice,
+    Current,
+    Hold,
+    Keep,
+    NotSeen,
+    NotYet,
+    PassedOver,
+    Place,
+    Unable,
+    choose,
+)
 from domicile.residency import MemberId, ModelRef
 
 SG, PH, DE = member("sg"), member("ph"), member("de")
@@ -16,13 +29,14 @@ ABLE = Able((("nvidia.com/gpu.product", "NVIDIA-L4"),))
 WAITING = Able(ABLE.node_selector, waits=True)
 BUSY = Unable("AcceleratorsBusy", "all taken")
 LOST = NotSeen("Unreachable", "no answer")
+DOWN = NotYet("FenceNotInForce", "being put back")
 MODEL = model_ref()
 PAIRS = (("nvidia.com/gpu.product", "NVIDIA-L4"),)
 L4 = Current(dict(PAIRS))
 HERE, SERVING = Current(), Current(serving=True)
 
 
-def of(member: MemberId, ability: Able | Unable | NotSeen = ABLE) -> Candidate:
+def of(member: MemberId, ability: Able | Unable | NotSeen | NotYet = ABLE) -> Candidate:
     return Candidate(member, ability)
 
 
@@ -114,6 +128,23 @@ CASES: dict[str, tuple[int, list[Candidate], dict[MemberId, Current], Choice]] =
         1, [of(SG, WAITING), of(DE, BUSY)], {SG: L4, DE: L4},
         Choice((Keep(SG, PAIRS),), (PassedOver(DE, "AcceleratorsBusy", "all taken"),), 0),
     ),
+    "where nothing is given for now, nothing new comes": (
+        1, [of(SG, DOWN)], {}, Choice((), (PassedOver(SG, "FenceNotInForce", "being put back"),), 1),
+    ),
+    "and what serves there stays, though another is able": (
+        1, [of(SG, DOWN), of(DE)], {SG: SERVING},
+        Choice((Hold(SG, (), "FenceNotInForce", "being put back"),),
+               (PassedOver(DE, "NotNeeded", "the model runs on 1 cluster, and sg was chosen"),), 0),
+    ),
+    "as does what is only there": (
+        1, [of(SG, DOWN), of(DE)], {SG: L4},
+        Choice((Hold(SG, PAIRS, "FenceNotInForce", "being put back"),),
+               (PassedOver(DE, "NotNeeded", "the model runs on 1 cluster, and sg was chosen"),), 0),
+    ),
+    "of too many, one that serves is kept before it": (
+        1, [of(SG, DOWN), of(DE)], {SG: HERE, DE: SERVING},
+        Choice((Keep(DE, PAIRS),), (PassedOver(SG, "FenceNotInForce", "being put back"),), 0),
+    ),
     "one cluster under two names is used once": (
         2, [of(SG), of(member("sg-too", at="sg"))], {},
         Choice((Place(SG, PAIRS),), (PassedOver(member("sg-too", at="sg"), "SameCluster",
@@ -144,7 +175,7 @@ WANTS = st.integers(1, 4)
 @st.composite
 def fleets(draw: st.DrawFn) -> list[Candidate]:
     members = draw(st.lists(st.sampled_from(MEMBERS), unique=True))
-    return [of(m, draw(st.sampled_from([ABLE, ABLE, BUSY, LOST]))) for m in members]
+    return [of(m, draw(st.sampled_from([ABLE, ABLE, BUSY, LOST, DOWN]))) for m in members]
 
 
 CURRENT = st.dictionaries(st.sampled_from(MEMBERS), st.sampled_from([L4, SERVING]), max_size=4)

@@ -7,7 +7,8 @@ import pytest
 
 from builders import ARTIFACT, DIGEST, IMAGE, model, model_ref
 from domicile import serving
-from domicile.serving import MANAGED_BY, MANAGED_NAMESPACE, MODEL_LABEL, MODEL_UID, WORKLOAD
+from domicile.fence import MANAGED_BY, MANAGED_NAMESPACE
+from domicile.serving import MODEL_LABEL, MODEL_UID, WORKLOAD
 
 L4 = {"nvidia.com/gpu.product": "NVIDIA-L4"}
 GPU = {"count": 2, "minMemory": "20Gi"}
@@ -56,7 +57,7 @@ def test_a_model_on_accelerators_in_full() -> None:
                     "modelFormat": {"name": "sklearn"},
                     "runtime": "fraud-scorer",
                     "protocolVersion": "v2",
-                    "storageUri": f"oci://{ARTIFACT}",
+                    "storageUri": f"oci+native://{ARTIFACT}",
                     "resources": {"requests": resources, "limits": resources},
                 },
             }
@@ -102,7 +103,7 @@ def test_the_namespace_says_whose_it_is_and_what_pods_may_do() -> None:
         "name": "retail-banking",
         "labels": {
             **dict([MANAGED_BY, MANAGED_NAMESPACE]),
-            "pod-security.kubernetes.io/enforce": "baseline",
+            "pod-security.kubernetes.io/enforce": "restricted",
             "pod-security.kubernetes.io/audit": "restricted",
             "pod-security.kubernetes.io/warn": "restricted",
         },
@@ -146,9 +147,18 @@ def test_quantities_are_spelled_as_the_api_server_spells_them() -> None:
     assert again.digest == built.digest
 
 
+def test_a_model_is_mounted_as_an_image_volume_whatever_the_scheme() -> None:
+    """The modelcar is refused by Pod Security `restricted`."""
+    built, native = (
+        serving.workload(model(storageUri=f"{scheme}://{ARTIFACT}"), {}) for scheme in ("oci", "oci+native")
+    )
+    assert predictor(built)["model"]["storageUri"] == f"oci+native://{ARTIFACT}"
+    assert built.digest == native.digest
+
+
 OTHER_DIGEST: dict[str, serving.Workload] = {
     "another image": serving.workload(model(runtime={"image": IMAGE.replace("1d67", "2d67")}), {}),
-    "another model": serving.workload(model(storageUri=f"oci+native://{ARTIFACT}"), {}),
+    "another model": serving.workload(model(storageUri=f"oci://{ARTIFACT.replace('1d67', '2d67')}"), {}),
     "other nodes": serving.workload(model(), L4),
     "other arguments": serving.workload(model(runtime={"image": IMAGE, "args": ["--x"]}), {}),
     "more memory": serving.workload(model(resources={"requests": {"cpu": "2", "memory": "8Gi"}}), {}),

@@ -4,7 +4,7 @@ from domicile.api.base import GROUP, VERSION, Condition, Kind, ObjectMeta
 from domicile.api.clusterattestation import ClusterAttestation, Facts
 from domicile.api.dataclassification import DataClassification
 from domicile.api.jurisdictiongroup import JurisdictionGroup
-from domicile.api.regionalcluster import Accelerator, RegionalCluster, RegionalClusterStatus
+from domicile.api.regionalcluster import Accelerator, MemberIdentities, RegionalCluster, RegionalClusterStatus
 from domicile.api.remnant import ModelRemnant, remnant
 from domicile.api.residencyexception import ResidencyException
 from domicile.api.residencypolicy import Allow, Basis, ResidencyPolicy, ResidencyPolicyStatus, Rule
@@ -45,6 +45,7 @@ __all__ = [
     "Facts",
     "JurisdictionGroup",
     "Kind",
+    "MemberIdentities",
     "ModelRemnant",
     "ObjectMeta",
     "Placement",

@@ -29,6 +29,31 @@ class RegistryMirror(ApiModel):
     """Host that the member pulls from, with a path to put before the repository if it has one."""
 
 
+_CONTROLLERS = "system:serviceaccount:kube-system:"
+User = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._:@/a-zA-Z0-9]+$")]
+
+
+class MemberIdentities(ApiModel):
+    """Who writes lawfully in managed namespaces, by the names that the member's API server gives to users and groups. The
+    fence there refuses everybody else."""
+
+    hub: User = "system:serviceaccount:domicile-system:domicile"
+    """The user as whom the hub speaks to the member: the one of its kubeconfig."""
+    kserve: User = "system:serviceaccount:kserve:kserve-controller-manager"
+    """The user as whom KServe's controller does."""
+    controller_manager: User | None = None
+    """The user as whom all controllers of the control plane do, where they share one. By default each has the ServiceAccount of
+    its name in kube-system, as kube-controller-manager gives them with --use-service-account-credentials."""
+    scheduler: User = "system:kube-scheduler"
+    """The user as whom pods are bound to nodes."""
+    nodes: User = "system:nodes"
+    """The group that kubelets are in."""
+
+    def controller(self, name: str) -> str:
+        """The user as whom a controller of the control plane speaks, such as replicaset-controller."""
+        return self.controller_manager or f"{_CONTROLLERS}{name}"
+
+
 class RegionalClusterSpec(ApiModel):
     """How to reach the member, and who it must be."""
 
@@ -52,6 +77,8 @@ class RegionalClusterSpec(ApiModel):
         tuple[RegistryMirror, ...], Field(max_length=32, json_schema_extra=list_map("registry"))
     ] = ()
     """Mirrors of registries for this member, so that one reference does not make every region pull from one country."""
+    identities: MemberIdentities = MemberIdentities()
+    """Who writes lawfully in the namespaces there that belong to Domicile."""
 
     @property
     def mirrors(self) -> tuple[tuple[str, str], ...]:
@@ -86,7 +113,7 @@ class RegionalClusterStatus(ApiModel):
     accelerator_summary: Annotated[str, Field(max_length=4096)] = ""
     """The accelerators in one line, for reading."""
     conditions: Annotated[tuple[Condition, ...], Field(json_schema_extra=list_map("type"))] = ()
-    """Ready, Reachable, ServingAvailable, FactsConsistent."""
+    """Ready, Reachable, FenceInForce, ServingAvailable, FactsConsistent."""
 
 
 class RegionalCluster(Kind):

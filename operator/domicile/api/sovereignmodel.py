@@ -83,7 +83,7 @@ StorageUri = Annotated[
         ),
     ),
 ]
-"""A model artifact: oci:// (KServe's modelcar) or oci+native:// (a Kubernetes image volume), with a digest."""
+"""A model artifact: oci:// or oci+native://, with a digest. Either is mounted as a Kubernetes image volume."""
 
 
 def _positive(quantity: str) -> str:

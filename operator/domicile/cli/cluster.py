@@ -81,7 +81,7 @@ def _print_both_sides(request: "joining.Request", uid: str) -> None:
     token = f"<data.token of Secret {request.namespace}/{secret['metadata']['name']} on the member, decoded>"
     config = kubeconfig.with_token(request.name, joining.hub_side_address(request), token)
     made = {k: v for k, v in hub.secret(request.name, request.namespace, "").items() if k != "data"}
-    on_hub = [{**made, "stringData": {hub.KEY: config}}, hub.regional_cluster(request.name, uid)]
+    on_hub = [{**made, "stringData": {hub.KEY: config}}, hub.regional_cluster(request.name, uid, request.namespace)]
     click.echo(f"# on the member ({request.context})")
     click.echo(yaml.safe_dump_all([*on_member, secret], sort_keys=False), nl=False)
     click.echo("---\n# on the hub; do not commit the Secret once the token is in it")

@@ -98,7 +98,7 @@ class Clusters:
 
 
 def _told(now: Condition, before: Condition | None) -> Told | None:
-    """The event of a change in Ready, or of nodes that contradict what was attested."""
+    """The event of a change in Ready, which says of a fence that is down too, or of nodes that contradict what was attested."""
     if before is not None and (before.status, before.reason) == (now.status, now.reason):
         return None
     occasion = now.last_transition_time.isoformat()

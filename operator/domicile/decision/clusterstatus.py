@@ -5,7 +5,7 @@ from itertools import groupby
 
 from domicile.api import Accelerator, RegionalCluster, RegionalClusterStatus
 from domicile.decision.conditions import Claim, settled, summary
-from domicile.placement.view import AcceleratorNode, ClusterView, OutOfSight, ServingMissing
+from domicile.placement.view import AcceleratorNode, ClusterView, FenceDown, OutOfSight, ServingMissing
 from domicile.residency import Law, facts
 
 _VOLATILE = frozenset({"Unreachable"})
@@ -19,7 +19,7 @@ _SUMMARY_LIMIT = 4096
 def cluster_status(cluster: RegionalCluster, view: ClusterView, law: Law, now: datetime) -> RegionalClusterStatus:
     """What to report of a member. While it is out of sight, what was last known of it stays."""
     before = cluster.status or RegionalClusterStatus()
-    parts = _reachable(view), _serving(view)
+    parts = _reachable(view), _fenced(view), _serving(view)
     claims = tuple(_steadied(claim, before) for claim in (summary(parts), *parts, _facts(view, law, now)))
     generation = cluster.metadata.generation
     conditions = settled(claims, before.conditions, generation, now)
@@ -46,6 +46,15 @@ def _reachable(view: ClusterView) -> Claim:
         status = "Unknown" if view.connection.reason == "Connecting" else "False"
         return Claim("Reachable", status, view.connection.reason, view.connection.message)
     return Claim("Reachable", "True", "Connected", "the member answers and is who it must be")
+
+
+def _fenced(view: ClusterView) -> Claim:
+    if isinstance(view.connection, OutOfSight):
+        return Claim("FenceInForce", "Unknown", "OutOfSight", "the member cannot be seen")
+    if isinstance(view.fence, FenceDown):
+        return Claim("FenceInForce", "False", view.fence.reason, view.fence.message)
+    message = f"the member refused what fence {view.fence.digest} refuses"
+    return Claim("FenceInForce", "True", "FenceShown", message)
 
 
 def _serving(view: ClusterView) -> Claim:

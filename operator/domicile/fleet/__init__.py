@@ -2,6 +2,7 @@
 
 from domicile.fleet.errors import (
     BeingDeleted,
+    FenceNotInForce,
     ForeignObject,
     GateError,
     IdentityMismatch,
@@ -21,6 +22,7 @@ __all__ = [
     "Applied",
     "BeingDeleted",
     "Connect",
+    "FenceNotInForce",
     "Fleet",
     "ForeignObject",
     "GateError",

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from domicile.fence import is_managed
 from domicile.fleet.errors import NotAPermit, PermitExpired, PermitMismatch
 from domicile.fleet.kinds import INFERENCE_SERVICES, SERVING_RUNTIMES
 from domicile.kube import SERVICE_ACCOUNTS, Object, Resource, shape
 from domicile.residency import ForgedPermit, MemberId, ModelRef, Permit
-from domicile.serving.workload import MANAGED_NAMESPACE, MODEL_LABEL, MODEL_UID, Workload
+from domicile.serving.workload import MODEL_LABEL, MODEL_UID, Workload
 
 KINDS: Final[Mapping[tuple[str, str], Resource]] = {
     ("v1", "ServiceAccount"): SERVICE_ACCOUNTS,
@@ -109,13 +110,12 @@ def _artifacts_of(key: str, value: Any) -> Iterator[str]:
 def _of_the_model(workload: Workload) -> None:
     model, namespace = workload.model, workload.namespace
     meta = shape.metadata(namespace)
-    label, value = MANAGED_NAMESPACE
     named = (namespace.get("apiVersion"), namespace.get("kind"), meta.get("name")) == (
         "v1",
         "Namespace",
         model.namespace,
     )
-    if not named or shape.labels(namespace).get(label) != value:
+    if not named or not is_managed(shape.labels(namespace)):
         raise PermitMismatch(f"the workload's namespace is not a managed Namespace {model.namespace}")
     if resource_of(workload.inference_service) != INFERENCE_SERVICES:
         raise PermitMismatch(f"the workload of {model} has no InferenceService")

@@ -10,6 +10,7 @@ from typing import Final
 from domicile import kube
 from domicile.fleet import discovery
 from domicile.fleet.errors import IdentityMismatch
+from domicile.fleet.guard import Guard
 from domicile.fleet.kinds import SERVING_KINDS
 from domicile.fleet.watches import Watches
 from domicile.kube import Api, Backoff, Clock, KubeError
@@ -65,6 +66,7 @@ class Connection:
         member: MemberId,
         open_api: Open,
         watches: Watches,
+        guard: Guard,
         clock: Clock,
         random: Random,
         on_change: Callable[[], None],
@@ -81,6 +83,8 @@ class Connection:
             random,
             on_change,
         )
+        self._guard = guard
+        self._guarding: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._reopen = asyncio.Event()
         self._confirming = asyncio.Lock()
@@ -154,6 +158,11 @@ class Connection:
             await self._wake.wait()
             if self._reopen.is_set():
                 return
+        # Before anything is decided on it: whether the member defends itself.
+        await self._guard.begin(self.api, self._open)
+        self._guarding = asyncio.create_task(
+            self._guard.keep(self.api, self._open), name=f"guard the fence of {self.member}"
+        )
         self._set(Connected(version), serving)
 
     async def _stay_in_sight(self) -> None:
@@ -162,6 +171,8 @@ class Connection:
         serving_at = loop.time() + self._until_serving()
         while not self._reopen.is_set():
             self._wake.clear()
+            if self._guarding is not None and self._guarding.done():
+                self._guarding.result()  # It ends by a bug alone.
             ailing = self._ailing()
             if ailing is not None or self._distrusted:
                 self._distrusted = False
@@ -222,6 +233,10 @@ class Connection:
         return changed
 
     async def _disconnect(self) -> None:
+        if self._guarding is not None:
+            self._guarding.cancel()
+            await asyncio.gather(self._guarding, return_exceptions=True)
+            self._guarding = None
         await self._watches.stop()
         api, self.api = self.api, None
         if api is not None:

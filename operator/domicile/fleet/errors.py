@@ -54,6 +54,10 @@ class NotAPermit(GateError):
     """Something else than a Permit of the residency engine was shown."""
 
 
+class FenceNotInForce(GateError):
+    """The member does not show that it refuses what it must refuse: nothing is placed there."""
+
+
 class NamespaceNotOwned(GateError):
     """The namespace on the member is not Domicile's."""
 

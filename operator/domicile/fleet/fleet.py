@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from random import Random
+from typing import Final
 
 from domicile import kube
+from domicile.api import MemberIdentities
+from domicile.fence import fence_of
 from domicile.fleet import checks, gate, withdrawal
 from domicile.fleet.errors import PermitMismatch, UnknownMember
 from domicile.fleet.gate import Applied, MayAct
@@ -19,6 +22,9 @@ from domicile.serving.workload import Workload
 
 Connect = Callable[[str], Api]
 """From a kubeconfig's text to a client of its API server. Raises KubeconfigInvalid or CertificateExpired."""
+
+
+_USUAL: Final = MemberIdentities()
 
 
 class Fleet:
@@ -42,14 +48,14 @@ class Fleet:
         self._kubeconfigs: dict[str, str] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def set_member(self, name: str, uid: str, kubeconfig: str) -> None:
+    def set_member(self, name: str, uid: str, kubeconfig: str, identities: MemberIdentities = _USUAL) -> None:
         """Register the member, or tell of its new kubeconfig. Does nothing if nothing changed.
 
         With a new kubeconfig what was seen stays until the new connection says otherwise; with a new UID it is another
-        cluster, and nothing that was seen counts.
+        cluster, and with other lawful writers its fence is another: then nothing that was seen counts.
         """
-        member = self._members.get(name)
-        if member is not None and member.id.uid == uid:
+        member, fence = self._members.get(name), fence_of(identities)
+        if member is not None and (member.id.uid, member.guard.fence) == (uid, fence):
             if self._kubeconfigs[name] != kubeconfig:
                 self._kubeconfigs[name] = kubeconfig
                 member.connection.reopen(lambda: self._connect(kubeconfig))
@@ -58,9 +64,11 @@ class Fleet:
         member = Member(
             MemberId(name, uid),
             lambda: self._connect(kubeconfig),
+            fence,
             self._clock,
             self._random,
             self._on_change,
+            self._may_act,
             self._watch_seconds,
         )
         self._members[name], self._kubeconfigs[name] = member, kubeconfig

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from domicile import serving
+from domicile.fence import is_managed
 from domicile.fleet import checks, discovery, kinds
 from domicile.fleet.errors import (
     BeingDeleted,
@@ -16,11 +17,22 @@ from domicile.fleet.errors import (
     NamespaceNotOwned,
     NotLeading,
 )
-from domicile.fleet.member import is_managed
 from domicile.kube import NAMESPACES, Api, Conflict, NotFound, Object, Resource, shape
 from domicile.placement.view import Connected, OutOfSight
 from domicile.residency import MemberId, ModelRef, Permit
 from domicile.serving.workload import Workload
+
+
+class Defence(Protocol):
+    """What the gate needs of a member's fence."""
+
+    def confirm(self) -> None:
+        """Raise FenceNotInForce unless it is in force as far as is known."""
+        ...
+
+    async def holds_in(self, api: Api, namespace: Object) -> None:
+        """Raise a GateError unless it is in force in that namespace."""
+        ...
 
 
 class Site(Protocol):
@@ -43,6 +55,11 @@ class Site(Protocol):
 
     def cached(self, kind: Resource, name: str, namespace: str) -> Object | None:
         """One object as last seen."""
+        ...
+
+    @property
+    def guard(self) -> Defence:
+        """Its fence."""
         ...
 
     def distrust(self) -> None:
@@ -88,8 +105,10 @@ async def place(site: Site, permit: Permit, workload: Workload, now: datetime, m
     if not due:
         return Applied(())
     written: list[str] = []
-    if await _ensure_namespace(api, site, workload.namespace, still_valid):
+    namespace, changed = await _ensure_namespace(api, site, workload.namespace, still_valid)
+    if changed:
         written.append(f"Namespace/{workload.model.namespace}")
+    await site.guard.holds_in(api, namespace)
     for manifest in due:
         if await _ensure(api, site, workload.model, manifest, still_valid):
             written.append(f"{manifest['kind']}/{manifest['metadata']['name']}")
@@ -113,11 +132,12 @@ async def open_site(site: Site) -> Api:
 
 
 def _deadline(site: Site, permit: Permit, now: datetime, may_act: MayAct) -> Callable[[], None]:
-    """A check, for each write, that the permit still holds, and the lease: reading took time since `now`."""
+    """A check, for each write, that the permit still holds, the lease and the fence: reading took time since `now`."""
     begun = asyncio.get_running_loop().time()
 
     def check() -> None:
         leading(may_act, site)
+        site.guard.confirm()
         checks.in_time(permit, now + timedelta(seconds=asyncio.get_running_loop().time() - begun))
 
     return check
@@ -130,26 +150,31 @@ def _in_step(site: Site, manifest: Object) -> bool:
     return cached is not None and not _deleting(cached) and not serving.drift(manifest, cached)
 
 
-async def _ensure_namespace(api: Api, site: Site, manifest: Object, still_valid: Callable[[], None]) -> bool:
+async def _ensure_namespace(
+    api: Api, site: Site, manifest: Object, still_valid: Callable[[], None]
+) -> tuple[Object, bool]:
+    """The namespace, and whether it had to be written."""
     name: str = manifest["metadata"]["name"]
     live = await _get(api, NAMESPACES, name)  # Not from the cache: it may have changed hands since.
     if live is None:
         still_valid()
         try:
             # Created and not applied: applying would take over one that somebody else makes at this moment.
-            await api.create(NAMESPACES, manifest, field_manager=kinds.FIELD_MANAGER)
+            return await api.create(NAMESPACES, manifest, field_manager=kinds.FIELD_MANAGER), True
         except Conflict:
             live = await api.get(NAMESPACES, name)
-        else:
-            return True
-    if not is_managed(live):
+    if not is_managed(shape.labels(live)):
         raise NamespaceNotOwned(
-            f"namespace {name} of {site.id} is there already and is not Domicile's. Give the model another namespace; or, if"
-            f" everything in it may belong to Domicile, label it there: kubectl label namespace {name} domicile.dev/managed=true"
+            f"namespace {name} of {site.id} is there already and is not Domicile's, which takes none over. Give the model"
+            " another namespace, or remove that one"
         )
     if _deleting(live):
         raise BeingDeleted(f"namespace {name} of {site.id} is being deleted; it is made anew once it is gone")
-    return False
+    if not serving.drift(manifest, live):
+        return live, False
+    still_valid()
+    wanted = {**manifest, "metadata": {**manifest["metadata"], "uid": live["metadata"]["uid"]}}
+    return await api.apply(NAMESPACES, wanted, field_manager=kinds.FIELD_MANAGER, force=True), True
 
 
 async def _ensure(api: Api, site: Site, model: ModelRef, manifest: Object, still_valid: Callable[[], None]) -> bool:

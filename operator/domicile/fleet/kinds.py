@@ -155,6 +155,11 @@ def pod_kept(manifest: Object) -> Object:
     }
 
 
+def spec_kept(manifest: Object) -> Object:
+    """What it says, whatever its labels and heartbeat."""
+    return {"metadata": {"name": shape.metadata(manifest).get("name")}, "spec": manifest.get("spec")}
+
+
 def metadata_kept(manifest: Object) -> Object:
     """That it is there, and whose it is."""
     return {"metadata": _metadata(manifest)}

@@ -7,14 +7,15 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
+from domicile.fence import Fence, is_managed
 from domicile.fleet import inventory, kinds, sight
 from domicile.fleet.connection import Connection, Open
+from domicile.fleet.guard import Guard
 from domicile.fleet.watches import Watches
 from domicile.kube import NAMESPACES, NODES, PODS, WATCH_SECONDS, Api, Clock, Object, Resource, shape
 from domicile.placement.view import ClusterView, Connected, OutOfSight
 from domicile.residency import MemberId, ModelRef
 from domicile.serving.seen import SeenWorkload
-from domicile.serving.workload import MANAGED_NAMESPACE
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +35,11 @@ class Member:
         self,
         member: MemberId,
         open_api: Open,
+        fence: Fence,
         clock: Clock,
         random: Random,
         on_change: OnChange,
+        may_act: Callable[[], bool],
         watch_seconds: int = WATCH_SECONDS,
     ) -> None:
         self.id = member
@@ -47,9 +50,11 @@ class Member:
             on_state=self._on_state,
             on_model=self._on_model,
             on_inventory=self._on_inventory,
+            on_fence=self._on_fence,
             watch_seconds=watch_seconds,
         )
-        self.connection = Connection(member, open_api, self._watches, clock, random, self._on_connection)
+        self.guard = Guard(member, fence, self._watches, random, may_act, self._on_connection)
+        self.connection = Connection(member, open_api, self._watches, self.guard, clock, random, self._on_connection)
         self._view: ClusterView | None = None
         self._unreadable_since: datetime | None = None
         self._told: ClusterView | None = None
@@ -129,13 +134,16 @@ class Member:
             member=self.id,
             connection=self.connection.sight,
             serving=self.connection.serving,
+            fence=self.guard.state,
             accelerators=inventory.accelerators(
                 self._watches.all_of(NODES),
                 self._watches.all_of(PODS),
                 self._watches.all_of(kinds.INFERENCE_SERVICES),
             ),
             foreign_namespaces=frozenset(
-                sight.name_of(namespace) for namespace in self._watches.all_of(NAMESPACES) if not is_managed(namespace)
+                sight.name_of(namespace)
+                for namespace in self._watches.all_of(NAMESPACES)
+                if not is_managed(shape.labels(namespace))
             ),
             foreign_services=_foreign(self._watches.all_of(kinds.INFERENCE_SERVICES)),
             reported=inventory.reported(self._watches.all_of(NODES)),
@@ -154,6 +162,9 @@ class Member:
         self._view = None
         self._tell_after(0.0)
 
+    def _on_fence(self) -> None:
+        self.guard.touched()
+
     def _on_inventory(self) -> None:
         self._view = None
         if self._telling is None:
@@ -171,12 +182,6 @@ class Member:
         if self._untold:
             self._told, self._untold = view, False
             self._on_change(self.id.name, None)
-
-
-def is_managed(namespace: Object) -> bool:
-    """Whether the namespace is Domicile's."""
-    key, value = MANAGED_NAMESPACE
-    return shape.labels(namespace).get(key) == value
 
 
 def _foreign(services: tuple[Object, ...]) -> Mapping[str, frozenset[str]]:

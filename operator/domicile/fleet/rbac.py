@@ -1,14 +1,19 @@
 """The rights that Domicile needs on a member, and no more: no Secrets, no wildcards, no roles.
 
 They amount to more than they name. Who may make InferenceServices in any namespace runs pods there, as any ServiceAccount of
-that namespace and with any Secret of it mounted. Kubernetes cannot bound that by RBAC; the fence will, by admission.
+that namespace and with any Secret of it mounted. Kubernetes cannot bound that by RBAC; the fence does, by admission: the policy
+`hub` refuses what this identity would make outside managed namespaces.
 """
 
 from collections.abc import Sequence
 from typing import Any, Final
 
+from domicile.api import MemberIdentities
+from domicile.fence import fence_of
+
 ROLE_NAME: Final = "domicile"
 
+_POLICIES: Final = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
 _SEE: Final = ("get", "list", "watch")
 _MAKE: Final = ("get", "list", "watch", "create", "patch", "delete")
 
@@ -26,8 +31,11 @@ def cluster_role() -> dict[str, Any]:
 def rules() -> list[dict[str, Any]]:
     """Its rules."""
     return [
-        # Namespaces are made, and never changed or deleted: they may hold what is not Domicile's.
-        _rule("", ["namespaces"], (*_SEE, "create")),
+        # Namespaces are made, their labels kept as they must be, and never deleted: they may hold what is not Domicile's.
+        _rule("", ["namespaces"], (*_SEE, "create", "patch")),
+        # The fence: all policies are seen, its own are made and put right. Nobody else's can be touched.
+        _rule("admissionregistration.k8s.io", _POLICIES, _SEE),
+        _rule("admissionregistration.k8s.io", _POLICIES, ("create", "patch"), fence_of(MemberIdentities()).names),
         # The accelerators.
         _rule("", ["nodes"], ("list", "watch")),
         # What is written for a model. Server-side apply is `patch`, and `create` where nothing is there yet.

@@ -5,11 +5,27 @@ from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import Final
 
+from domicile.fence import PROBED_NAMESPACE
 from domicile.fleet import kinds
-from domicile.kube import NAMESPACES, NODES, PODS, Api, Change, KubeError, Object, Reflector, Resource
+from domicile.kube import (
+    NAMESPACES,
+    NODES,
+    PODS,
+    VALIDATING_ADMISSION_POLICIES,
+    VALIDATING_ADMISSION_POLICY_BINDINGS,
+    Api,
+    Change,
+    KubeError,
+    Object,
+    Reflector,
+    Resource,
+)
 from domicile.serving.workload import MODEL_LABEL
 
+_FENCE: Final = (VALIDATING_ADMISSION_POLICIES, VALIDATING_ADMISSION_POLICY_BINDINGS)
+"""What the fence is made of."""
 _TRIMMED: Final[Mapping[Resource, Callable[[Object], Object]]] = {
+    **dict.fromkeys(_FENCE, kinds.spec_kept),
     NAMESPACES: kinds.namespace_kept,
     NODES: kinds.node_kept,
     PODS: kinds.pod_kept,
@@ -19,7 +35,7 @@ _TRIMMED: Final[Mapping[Resource, Callable[[Object], Object]]] = {
     **dict.fromkeys(kinds.OTHERS, kinds.metadata_kept),
     **{kind: kinds.whole for kind in kinds.MADE_BY_KSERVE if kind not in (PODS, *kinds.OTHERS)},
 }
-_WATCHED_WHOLE: Final = (NAMESPACES, NODES, kinds.INFERENCE_SERVICES)
+_WATCHED_WHOLE: Final = (*_FENCE, NAMESPACES, NODES, kinds.INFERENCE_SERVICES)
 """Watched whatever their labels: to see what is not ours. Of the rest only what has the model's label."""
 _INVENTORY: Final = (NAMESPACES, NODES, PODS, kinds.INFERENCE_SERVICES)
 """A change in these may change what the cluster as a whole looks like."""
@@ -36,10 +52,12 @@ class Watches:
         on_state: Callable[[], None],
         on_model: Callable[[tuple[str, str]], None],
         on_inventory: Callable[[], None],
+        on_fence: Callable[[], None],
         watch_seconds: int,
     ) -> None:
         self._random, self._admit, self._watch_seconds = random, admit, watch_seconds
         self._on_state, self._on_model, self._on_inventory = on_state, on_model, on_inventory
+        self._on_fence = on_fence
         self._reflectors: dict[Resource, Reflector] = {}
         self._running: dict[Resource, asyncio.Task[None]] = {}
 
@@ -86,13 +104,15 @@ class Watches:
         reflector = self._reflectors.get(kind)
         return reflector.indexed((namespace, name)) if reflector is not None else ()
 
-    def get(self, kind: Resource, name: str, namespace: str) -> Object | None:
+    def get(self, kind: Resource, name: str, namespace: str = "") -> Object | None:
         """One object as last seen."""
         reflector = self._reflectors.get(kind)
         return reflector.get(name, namespace) if reflector is not None else None
 
     def _reflector(self, api: Api, kind: Resource) -> Reflector:
-        def changed(_: Change) -> None:
+        def changed(change: Change) -> None:
+            if kind in _FENCE or (kind == NAMESPACES and change.key[1] == PROBED_NAMESPACE):
+                self._on_fence()
             if kind in _INVENTORY:
                 self._on_inventory()
 

@@ -21,8 +21,8 @@ TIMEOUT_SECONDS = 60.0
 class ApiClient:
     """Thread-safe: each thread has its own connection."""
 
-    def __init__(self, url: str, authority: Path, identity: certs.KeyPair) -> None:
-        self.url = url
+    def __init__(self, url: str, authority: Path, identity: certs.KeyPair, agent: str = "domicile-localfleet") -> None:
+        self.url, self._agent = url, agent
         self._host = urlsplit(url).netloc
         self._tls = ssl.create_default_context(cafile=str(authority))
         self._tls.load_cert_chain(identity.certificate, identity.key)
@@ -88,6 +88,7 @@ class ApiClient:
         self, method: str, path: str, body: bytes | None = None, media_type: str = "application/json"
     ) -> tuple[int, bytes]:
         headers = {"Content-Type": media_type, "Accept": "application/json"} if body else {"Accept": "*/*"}
+        headers["User-Agent"] = self._agent
         for last_try in (False, True):
             connection = self._connection()
             try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from domicile.localfleet import (
     apiclient,
     build,
+    certs,
     components,
     controlplane,
     kubeconfigs,
@@ -63,15 +64,22 @@ class Cluster:
 
     def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
         """A client certificate for this user and these groups; what they may do is for RBAC to say."""
+        file, pair = self._identity(user, groups)
+        users = self.plane.directory / "users"
+        return kubeconfigs.with_certificate(users / f"{file}.kubeconfig", self.plane.server, user, pair)
+
+    def _identity(self, user: str, groups: Sequence[str]) -> tuple[str, certs.KeyPair]:
         # Distinct identities get distinct files, also when their names differ only in odd characters.
         file = f"{user[:40].replace('/', '_')}-{hashlib.sha256(repr((user, tuple(groups))).encode()).hexdigest()[:8]}"
-        users = self.plane.directory / "users"
-        pair = self.plane.identities.authority.client(f"user-{file}", user, groups)
-        return kubeconfigs.with_certificate(users / f"{file}.kubeconfig", self.plane.server, user, pair)
+        return file, self.plane.identities.authority.client(f"user-{file}", user, groups)
 
     def api(self) -> apiclient.ApiClient:
         """A set-up client with the administrator's rights."""
         return apiclient.ApiClient(self.url, self.authority, self.plane.identities.admin)
+
+    def api_as(self, user: str, groups: Sequence[str] = (), agent: str = "domicile-localfleet") -> apiclient.ApiClient:
+        """A client with this identity, whose requests are told from others of that user by the agent that they name."""
+        return apiclient.ApiClient(self.url, self.authority, self._identity(user, groups)[1], agent)
 
     def freeze_apiserver(self) -> None:
         """It accepts connections and answers nothing, as behind a broken network."""

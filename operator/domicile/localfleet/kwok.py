@@ -33,7 +33,8 @@ def controller(
     share = programs.share(components.KWOK_CONTROLLER) / "kwok"
     stages = plane.directory / "kwok-stages.yaml"
     stages.write_text("\n---\n".join(_with_image_ids((share / f"{stage}.yaml").read_text()) for stage in STAGES))
-    pair = plane.identities.authority.client("kwok", USER)
+    # It stands for the kubelets of its nodes.
+    pair = plane.identities.authority.client("kwok", USER, ["system:nodes"])
     kubeconfig = kubeconfigs.with_certificate(plane.directory / "kwok.kubeconfig", plane.server, USER, pair)
     port = free.take()
     argv = [

@@ -1,6 +1,6 @@
 """Placement, pure: from the lawful clusters to the chosen ones, or the reason why none is."""
 
-from domicile.placement.ability import Ability, Able, NotSeen, Unable, ability
+from domicile.placement.ability import Ability, Able, NotSeen, NotYet, Unable, ability
 from domicile.placement.accelerators import MEMORY_LABEL, PRODUCT_LABEL, Selector
 from domicile.placement.choice import Candidate, Choice, Chosen, Hold, Keep, PassedOver, Place, choose
 from domicile.placement.current import Current
@@ -9,6 +9,8 @@ from domicile.placement.view import (
     AcceleratorNode,
     ClusterView,
     Connected,
+    FenceDown,
+    FenceInForce,
     ModelName,
     OutOfSight,
     ServingAvailable,
@@ -27,11 +29,14 @@ __all__ = [
     "ClusterView",
     "Connected",
     "Current",
+    "FenceDown",
+    "FenceInForce",
     "Hold",
     "Keep",
     "ModelName",
     "Need",
     "NotSeen",
+    "NotYet",
     "OutOfSight",
     "PassedOver",
     "Place",

@@ -7,7 +7,7 @@ from domicile.placement import accelerators
 from domicile.placement.accelerators import Selector
 from domicile.placement.current import Current
 from domicile.placement.need import Need
-from domicile.placement.view import ClusterView, ModelName, OutOfSight, ServingMissing
+from domicile.placement.view import ClusterView, FenceDown, ModelName, OutOfSight, ServingMissing
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,15 @@ class NotSeen:
     message: str
 
 
-Ability = Able | Unable | NotSeen
+@dataclass(frozen=True)
+class NotYet:
+    """Nothing is given to the cluster for now. What runs there stays, and needs no other place."""
+
+    reason: str
+    message: str
+
+
+Ability = Able | Unable | NotSeen | NotYet
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,16 @@ def _in_sight(case: _Case) -> NotSeen | None:
     return NotSeen(connection.reason, connection.message) if isinstance(connection, OutOfSight) else None
 
 
+def _fenced(case: _Case) -> NotYet | None:
+    fence = case.view.fence
+    if not isinstance(fence, FenceDown):
+        return None
+    return NotYet(
+        "FenceNotInForce",
+        f"the fence of {case.view.member.name} is not in force ({fence.reason}): its RegionalCluster says more",
+    )
+
+
 def _serves(case: _Case) -> Unable | None:
     serving = case.view.serving
     return Unable("ServingUnavailable", serving.message) if isinstance(serving, ServingMissing) else None
@@ -126,8 +144,9 @@ def _name_is_ours_or_free(case: _Case) -> Unable | None:
     )
 
 
-_CHECKS: tuple[Callable[[_Case], Unable | NotSeen | None], ...] = (
+_CHECKS: tuple[Callable[[_Case], Unable | NotSeen | NotYet | None], ...] = (
     _in_sight,
+    _fenced,
     _serves,
     _namespace_is_ours_or_free,
     _name_is_ours_or_free,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from domicile.placement.ability import Ability, Able, NotSeen, Unable
+from domicile.placement.ability import Ability, Able, NotSeen, NotYet, Unable
 from domicile.placement.accelerators import Selector
 from domicile.placement.current import Current
 from domicile.residency.identity import MemberId, ModelRef
@@ -39,8 +39,8 @@ class Keep:
 
 @dataclass(frozen=True)
 class Hold:
-    """The model was given to this cluster and is left there untouched: the hub does not see the cluster, or it became
-    unable and no other is able."""
+    """The model was given to this cluster and is left there untouched: the hub does not see the cluster, or writes nothing there
+    for now, or it became unable and no other is able."""
 
     member: MemberId
     node_selector: Selector
@@ -114,6 +114,8 @@ def _claim(candidate: Candidate, here: Current | None) -> _Claim | None:
     found = candidate.ability
     if isinstance(found, NotSeen):
         return _Claim.OUT_OF_SIGHT
+    if isinstance(found, NotYet):
+        return _Claim.SERVES if here.serving else _Claim.RUNS
     if isinstance(found, Unable):
         return _Claim.SERVES_YET if here.serving else _Claim.UNABLE
     if found.waits:

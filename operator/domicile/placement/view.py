@@ -44,6 +44,23 @@ class ServingMissing:
 
 
 @dataclass(frozen=True)
+class FenceInForce:
+    """The member refuses by itself what the fence refuses: shown by requests that it did refuse."""
+
+    digest: str
+    """Of the fence."""
+
+
+@dataclass(frozen=True)
+class FenceDown:
+    """The fence is not shown to be in force. Nothing is given to the member, and what runs there goes on."""
+
+    reason: str
+    """One CamelCase word."""
+    message: str
+
+
+@dataclass(frozen=True)
 class AcceleratorNode:
     """A ready, schedulable node with accelerators, as GPU feature discovery labels it."""
 
@@ -71,6 +88,7 @@ class ClusterView:
     member: MemberId
     connection: Connected | OutOfSight
     serving: ServingAvailable | ServingMissing = ServingMissing("not looked for yet")
+    fence: FenceInForce | FenceDown = FenceDown("NotLookedFor", "not looked for yet")
     accelerators: tuple[AcceleratorNode, ...] = ()
     """By node name."""
     foreign_namespaces: frozenset[str] = frozenset()

@@ -6,8 +6,6 @@ from domicile.serving.kserve_models import load
 from domicile.serving.manifests import artifacts, workload
 from domicile.serving.seen import SeenDeployment, SeenObject, SeenPod, SeenWorkload
 from domicile.serving.workload import (
-    MANAGED_BY,
-    MANAGED_NAMESPACE,
     MODEL_LABEL,
     MODEL_UID,
     WORKLOAD,
@@ -16,8 +14,6 @@ from domicile.serving.workload import (
 )
 
 __all__ = [
-    "MANAGED_BY",
-    "MANAGED_NAMESPACE",
     "MODEL_LABEL",
     "MODEL_UID",
     "WORKLOAD",

@@ -2,15 +2,15 @@
 
 How KServe 0.20 loads the model: `oci://` becomes the modelcar, a container of the model image whose files the server
 reads through a shared process namespace; `oci+native://` becomes a Kubernetes image volume (Kubernetes 1.33 or later for
-its subPath). Both mount the image's /models at /mnt/models, and both keep the reference as it is, digest and all. The
-member's ConfigMap inferenceservice-config may turn `oci://` into an image volume (storageInitializer.ociModelMode:
-native) or switch it off; `oci+native://` says its mode itself, though the webhook that reads it is registered only
-where the ConfigMap enables one mode or the other.
+its subPath). Both mount the image's /models at /mnt/models, and both keep the reference as it is, digest and all. Pod Security
+`restricted`, which managed namespaces have, refuses the modelcar, so the volume it is. The webhook that makes it is registered only
+where the member's ConfigMap inferenceservice-config enables one mode or the other.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from domicile import fence
 from domicile.api import SovereignModel, SovereignModelSpec
 from domicile.api.quantity import canonical
 from domicile.residency import mirrored
@@ -19,8 +19,6 @@ from domicile.residency.identity import ModelRef
 from domicile.serving import kserve_models
 from domicile.serving.workload import (
     ACCELERATOR,
-    MANAGED_BY,
-    MANAGED_NAMESPACE,
     MODEL_LABEL,
     MODEL_UID,
     WORKLOAD,
@@ -40,7 +38,7 @@ def workload(model: SovereignModel, node_selector: Mapping[str, str], mirrors: M
     """All manifests of the model on a member, on the nodes that the selector names, pulled from the member's mirrors."""
     model = _as_pulled(model, tuple(mirrors))
     meta = model.metadata
-    namespace = _namespace(meta.namespace)
+    namespace = fence.namespace(meta.namespace)
     companions = (_service_account(model), _serving_runtime(model))
     service = _inference_service(model, node_selector)
     digest = digest_of([dict(manifest) for manifest in (namespace, *companions, _without_replicas(service))])
@@ -68,18 +66,6 @@ def _as_pulled(model: SovereignModel, mirrors: tuple[tuple[str, str], ...]) -> S
 def artifacts(spec: SovereignModelSpec) -> tuple[str, ...]:
     """Every image and model artifact that the model would run or load, as registry/repository@digest."""
     return tuple(sorted({spec.runtime.image, spec.storage_uri.split("://", 1)[1]}))
-
-
-def _namespace(name: str) -> Manifest:
-    # Pod Security `restricted` would refuse KServe's modelcar, which gets no securityContext but a user: it is warned of.
-    # The server's own container meets it.
-    pod_security = {"enforce": "baseline", "audit": "restricted", "warn": "restricted"}
-    labels = {f"pod-security.kubernetes.io/{mode}": level for mode, level in pod_security.items()}
-    return {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": name, "labels": dict((MANAGED_BY, MANAGED_NAMESPACE)) | labels},
-    }
 
 
 def _service_account(model: SovereignModel) -> Manifest:
@@ -133,7 +119,8 @@ def _inference_service(model: SovereignModel, node_selector: Mapping[str, str]) 
         model_format=_model_format(spec),
         runtime=name,
         protocol_version=spec.runtime.protocol_version,
-        storage_uri=spec.storage_uri,
+        # As an image volume, whatever the scheme: the modelcar shares a process namespace, which `restricted` does not let it.
+        storage_uri=f"oci+native://{spec.storage_uri.partition('://')[2]}",
         resources=_resources(spec),
     )
     predictor = kserve_models.predictor_spec(
@@ -142,7 +129,6 @@ def _inference_service(model: SovereignModel, node_selector: Mapping[str, str]) 
         min_replicas=spec.replicas.min,
         max_replicas=most,
         node_selector=dict(node_selector) or None,
-        # Not runAsNonRoot for the pod: KServe's modelcar-init runs as the model image's own user, which is often root.
         security_context={"seccompProfile": {"type": "RuntimeDefault"}},
         tolerations=_tolerations(spec),
         model=server,
@@ -156,7 +142,7 @@ def _inference_service(model: SovereignModel, node_selector: Mapping[str, str]) 
 
 def _metadata(model: SovereignModel) -> dict[str, Any]:
     meta = model.metadata
-    labels = dict((MANAGED_BY, (MODEL_LABEL, meta.name), (MODEL_UID, meta.uid)))
+    labels = dict((fence.MANAGED_BY, (MODEL_LABEL, meta.name), (MODEL_UID, meta.uid)))
     return {"name": meta.name, "namespace": meta.namespace, "labels": labels}
 
 

@@ -10,16 +10,12 @@ Manifest = Mapping[str, Any]
 
 ACCELERATOR = "nvidia.com/gpu"
 """The resource that a model's accelerators are."""
-MANAGED_BY = ("app.kubernetes.io/managed-by", "domicile")
-"""Label on everything that Domicile makes on a member."""
 MODEL_LABEL = "domicile.dev/model"
 """Label with the model's name, on everything of the model; KServe copies it to Deployments and pods."""
 MODEL_UID = "domicile.dev/model-uid"
 """Label with the UID of the SovereignModel on the hub: what has another one is not this model's."""
 WORKLOAD = "domicile.dev/workload"
 """Annotation with the digest of the workload; KServe copies it to the pods, which tells an old pod from a new one."""
-MANAGED_NAMESPACE = ("domicile.dev/managed", "true")
-"""Label on the namespaces of a member that belong to Domicile."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from domicile import kube
+from domicile import fence, kube
+from domicile.api import MemberIdentities
 from domicile.cli.demo import model, observing, operating, processes, texts
 from domicile.cli.demo.journal import Given, Journal, Made
 from domicile.cli.demo.kubectl import Person
@@ -88,7 +89,10 @@ async def record_what_will_be_made(journal: Journal, eyes: Eyes) -> None:
     own, people = operating.to_install(admission=admission)
     planned = [Made(HUB, path_of(each)) for each in (*own, *people)]
     namespaces = (_namespace(operating.installation.NAMESPACE), _namespace(observing.NAMESPACE))
-    on_member = (*namespaces, *(each for _, each in member.identity(operating.installation.NAMESPACE, ())))
+    identity = (each for _, each in member.identity(operating.installation.NAMESPACE, ()))
+    # The operator puts the fence there. It goes first: what it guards could not be taken apart as freely.
+    there = fence.fence_of(MemberIdentities())
+    on_member = (*namespaces, *identity, there.namespace(), *there.manifests())
     planned += [Made(name, path_of(each)) for name in eyes.regions for each in on_member]
     for made in planned:
         if await _there(eyes, made):

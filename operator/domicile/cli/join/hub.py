@@ -4,8 +4,8 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-from domicile.api import RegionalCluster
-from domicile.cli.join.member import OURS
+from domicile.api import MemberIdentities, RegionalCluster
+from domicile.cli.join.member import OURS, user_of
 from domicile.kube import Resource
 
 Manifest = Mapping[str, Any]
@@ -30,13 +30,19 @@ def secret(cluster: str, namespace: str, kubeconfig: str) -> Manifest:
     }
 
 
-def regional_cluster(cluster: str, uid: str) -> Manifest:
-    """The RegionalCluster, pinned to the member's identity."""
+def regional_cluster(cluster: str, uid: str, namespace: str) -> Manifest:
+    """The RegionalCluster, pinned to the member's identity, and with the user that the hub is there if it is not the usual one."""
+    user = user_of(namespace)
+    identities = {} if user == MemberIdentities().hub else {"identities": {"hub": user}}
     return {
         "apiVersion": "domicile.dev/v1alpha1",
         "kind": "RegionalCluster",
         "metadata": {"name": cluster},
-        "spec": {"clusterUID": uid, "kubeconfigSecretRef": {"name": secret_name(cluster), "key": KEY}},
+        "spec": {
+            "clusterUID": uid,
+            "kubeconfigSecretRef": {"name": secret_name(cluster), "key": KEY},
+            **identities,
+        },
     }
 
 

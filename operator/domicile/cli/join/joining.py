@@ -192,7 +192,13 @@ async def _register(api: kube.KubeClient, request: Request, config: str, uid: st
     secret = hub.secret(request.name, request.namespace, config)
     return (
         await _apply(api, kube.SECRETS, secret, "on the hub"),
-        await _apply(api, hub.CLUSTERS, hub.regional_cluster(request.name, uid), "on the hub", must_be_ours=False),
+        await _apply(
+            api,
+            hub.CLUSTERS,
+            hub.regional_cluster(request.name, uid, request.namespace),
+            "on the hub",
+            must_be_ours=False,
+        ),
     )
 
 

@@ -19,6 +19,11 @@ def role_name(namespace: str) -> str:
     return f"{namespace}:hub"
 
 
+def user_of(namespace: str) -> str:
+    """The user that the identity is, as the member's API server names it."""
+    return f"system:serviceaccount:{namespace}:{SERVICE_ACCOUNT}"
+
+
 def namespace(name: str) -> Manifest:
     """The namespace that the identity lives in."""
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict([OURS])}}

@@ -1,0 +1,19 @@
+"""The fence, pure: what a member's own API server refuses in managed namespaces, whoever asks and whether or not the hub is there."""
+
+from domicile.fence.labels import MANAGED_BY, MANAGED_NAMESPACE, is_managed
+from domicile.fence.namespace import PROBED_NAMESPACE, namespace
+from domicile.fence.policy import Policy
+from domicile.fence.probes import Probe
+from domicile.fence.rendering import Fence, fence_of
+
+__all__ = [
+    "MANAGED_BY",
+    "MANAGED_NAMESPACE",
+    "PROBED_NAMESPACE",
+    "Fence",
+    "Policy",
+    "Probe",
+    "fence_of",
+    "is_managed",
+    "namespace",
+]

@@ -1,0 +1,253 @@
+"""The guard of one member's fence: puts it there, keeps it as it must be, and says whether it is shown to be in force."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from random import Random
+from typing import Final, Protocol
+
+from domicile.fence import PROBED_NAMESPACE, Fence, Policy, is_managed
+from domicile.fleet import proofs
+from domicile.fleet.errors import FenceNotInForce, GateError, NamespaceNotOwned
+from domicile.fleet.kinds import FIELD_MANAGER, INFERENCE_SERVICES
+from domicile.fleet.sweep import strangers
+from domicile.kube import (
+    DEPLOYMENTS,
+    NAMESPACES,
+    PODS,
+    REPLICA_SETS,
+    VALIDATING_ADMISSION_POLICIES,
+    VALIDATING_ADMISSION_POLICY_BINDINGS,
+    Api,
+    Backoff,
+    Conflict,
+    Forbidden,
+    KubeError,
+    NotFound,
+    Object,
+    Resource,
+    shape,
+)
+from domicile.placement.view import FenceDown, FenceInForce
+from domicile.residency import MemberId
+
+_log = logging.getLogger(__name__)
+
+SHOWN_EVERY: Final = 60.0
+"""Seconds, about, after which it is shown anew: an API server may have been started without its policies."""
+_BETWEEN_LOOKS: Final = 0.2
+_SHOWN: Final = 3
+"""Of what is in the way, how much a message names."""
+KINDS: Final = {
+    "ValidatingAdmissionPolicy": VALIDATING_ADMISSION_POLICIES,
+    "ValidatingAdmissionPolicyBinding": VALIDATING_ADMISSION_POLICY_BINDINGS,
+}
+"""What the fence is made of, by kind."""
+
+
+class Seen(Protocol):
+    """What was last seen of the member."""
+
+    def get(self, kind: Resource, name: str, namespace: str) -> Object | None:
+        """One object, None if there is none."""
+        ...
+
+
+class Guard:
+    """`state` says how the fence is; `on_change` is called when it changes. What is read is the member's caches."""
+
+    def __init__(
+        self,
+        member: MemberId,
+        fence: Fence,
+        seen: Seen,
+        random: Random,
+        may_act: Callable[[], bool],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._member, self.fence = member, fence
+        self.state: FenceInForce | FenceDown = FenceDown("NotLookedFor", "not looked for yet")
+        self._manifests = fence.manifests()
+        self._seen, self._random, self._may_act, self._on_change = seen, random, may_act, on_change
+        self._wake = asyncio.Event()
+        self._just_written = False
+        """Whether API servers may not act yet on all that was written."""
+        self._swept: set[str] = set()
+        """UIDs of namespaces that were looked through since it was last down."""
+        self._fell = 0
+        """How often it went down."""
+
+    def touched(self) -> None:
+        """Something of it was seen to change. If it is not as it must be, that is said at once, and mended."""
+        broken = self._broken()
+        if broken and isinstance(self.state, FenceInForce):
+            self._set(FenceDown("FenceTampered", f"{', '.join(broken)} changed or went, and is put back"))
+        self._wake.set()
+
+    async def begin(self, api: Api, fresh: Callable[[], Api]) -> None:
+        """Look for the first time, or for the first time since the member was out of sight: what came meanwhile is not known."""
+        self._swept.clear()
+        await self._look(api, fresh)
+
+    async def keep(self, api: Api, fresh: Callable[[], Api]) -> None:
+        """Look whenever something of it changes, while it is down, and now and then, until cancelled."""
+        backoff = Backoff(self._random, first=1.0, longest=30.0)
+        while True:
+            in_force = isinstance(self.state, FenceInForce)
+            patience = SHOWN_EVERY * (0.8 + 0.4 * self._random.random()) if in_force else backoff.next()
+            touched = True
+            try:
+                await asyncio.wait_for(self._wake.wait(), patience)
+            except TimeoutError:
+                touched = False
+            if touched and in_force and not self._broken():
+                self._wake.clear()
+                continue
+            await self._look(api, fresh)
+            if isinstance(self.state, FenceInForce):
+                backoff.reset()
+            # Whoever keeps changing it is answered, and not in a storm.
+            await asyncio.sleep(_BETWEEN_LOOKS)
+
+    async def _look(self, api: Api, fresh: Callable[[], Api]) -> None:
+        """Put right what is not as it must be, and show that it is in force. `fresh` opens further connections."""
+        self._wake.clear()
+        try:
+            await self._mend(api)
+            if self._just_written:
+                await proofs.shown_steadily(self.fence, fresh, PROBED_NAMESPACE, self._disturbed)
+                self._just_written = False
+            else:
+                await proofs.shown(self.fence, api, self.fence.policies, PROBED_NAMESPACE)
+            if self._broken():
+                raise FenceNotInForce("it was touched while it was being shown")
+        except (GateError, KubeError) as error:
+            self._set(_down(error))
+        else:
+            self._set(FenceInForce(self.fence.digest))
+
+    def confirm(self) -> None:
+        """Raise FenceNotInForce unless it is in force as far as is known."""
+        if isinstance(self.state, FenceDown):
+            raise FenceNotInForce(f"the fence is not in force ({self.state.reason}): {self.state.message}")
+
+    async def holds_in(self, api: Api, namespace: Object) -> None:
+        """Raise a GateError unless the fence is in force in the namespace, and nothing runs there that is not Domicile's: what
+        was there before the fence was not asked by it."""
+        self.confirm()
+        before = self._fell
+        metadata = shape.metadata(namespace)
+        name, uid = shape.text(metadata.get("name")), shape.text(metadata.get("uid"))
+        await proofs.shown(self.fence, api, self._bound_to_namespaces(), name)
+        if uid not in self._swept:
+            await _sweep(api, name)
+        if self._fell != before:
+            raise FenceNotInForce("the fence fell while it was being shown")
+        self._swept.add(uid)
+
+    def _bound_to_namespaces(self) -> tuple[Policy, ...]:
+        return tuple(policy for policy in self.fence.policies if policy.in_managed_namespaces)
+
+    def _broken(self) -> tuple[str, ...]:
+        """What of it is not as it must be, as last seen."""
+        found = [
+            f"{manifest['kind']} {manifest['metadata']['name']}"
+            for manifest in self._manifests
+            if not _as_it_must_be(manifest, self._seen.get(KINDS[manifest["kind"]], manifest["metadata"]["name"], ""))
+        ]
+        if self._seen.get(NAMESPACES, PROBED_NAMESPACE, "") is None:
+            found.append(f"Namespace {PROBED_NAMESPACE}")
+        return tuple(found)
+
+    def _disturbed(self) -> bool:
+        return self._wake.is_set() and bool(self._broken())
+
+    async def _mend(self, api: Api) -> None:
+        """Put right what is broken. The cache may be behind: what it shows as broken is looked at."""
+        broken = self._broken()
+        for manifest in self._manifests:
+            kind, name = KINDS[manifest["kind"]], manifest["metadata"]["name"]
+            if f"{manifest['kind']} {name}" not in broken:
+                continue
+            live = await _get(api, kind, name)
+            if _as_it_must_be(manifest, live):
+                continue
+            self._leading()
+            self._just_written = True
+            if live is None:
+                await api.apply(kind, manifest, field_manager=FIELD_MANAGER, force=True)
+            else:
+                # Replaced whole: applying would leave what somebody added, such as a condition that is never true.
+                change = [{"op": "replace", "path": "/spec", "value": manifest["spec"]}]
+                await api.json_patch(kind, name, change, field_manager=FIELD_MANAGER)
+            _log.info("wrote %s %s on %s", manifest["kind"], name, self._member)
+        await self._have_probed_namespace(api)
+
+    async def _have_probed_namespace(self, api: Api) -> None:
+        found = self._seen.get(NAMESPACES, PROBED_NAMESPACE, "") or await _get(api, NAMESPACES, PROBED_NAMESPACE)
+        if found is None:
+            self._leading()
+            with contextlib.suppress(Conflict):
+                await api.create(NAMESPACES, self.fence.namespace(), field_manager=FIELD_MANAGER)
+        elif not is_managed(shape.labels(found)):
+            raise NamespaceNotOwned(
+                f"namespace {PROBED_NAMESPACE} is there and is not Domicile's, which probes the fence there: remove it"
+            )
+
+    def _leading(self) -> None:
+        if not self._may_act():
+            raise FenceNotInForce("another process may lead now, and nothing is written")
+
+    def _set(self, state: FenceInForce | FenceDown) -> None:
+        if isinstance(state, FenceDown):
+            self._swept.clear()
+            self._fell += 1
+        if state == self.state:
+            return
+        self.state = state
+        if isinstance(state, FenceDown):
+            _log.warning("the fence of %s is down (%s): %s", self._member, state.reason, state.message)
+        else:
+            _log.info("the fence of %s is in force: %s", self._member, state.digest)
+        self._on_change()
+
+
+def _as_it_must_be(manifest: Object, live: Object | None) -> bool:
+    """The whole of what it says, with nothing added; who labelled it is of no account."""
+    return live is not None and live.get("spec") == manifest["spec"]
+
+
+async def _sweep(api: Api, namespace: str) -> None:
+    services, deployments, replica_sets, pods = await asyncio.gather(
+        *(_all(api, kind, namespace) for kind in (INFERENCE_SERVICES, DEPLOYMENTS, REPLICA_SETS, PODS))
+    )
+    if found := strangers(services, deployments, replica_sets, pods):
+        raise NamespaceNotOwned(
+            f"{', '.join(found[:_SHOWN])} in namespace {namespace} {'was' if len(found) == 1 else 'were'} not made for a model:"
+            " remove what is not Domicile's there, or give the models of that namespace another one"
+        )
+
+
+async def _all(api: Api, kind: Resource, namespace: str) -> tuple[Object, ...]:
+    try:
+        return (await api.list(kind, namespace)).items
+    except NotFound:  # KServe is not installed there.
+        return ()
+
+
+def _down(error: Exception) -> FenceDown:
+    match error:
+        case FenceNotInForce():
+            return FenceDown("FenceNotShown", str(error))
+        case Forbidden():
+            return FenceDown("FenceNotPermitted", f"{error}. `domicile cluster join` gives the rights that are missing")
+        case _:
+            return FenceDown(type(error).__name__, str(error))
+
+
+async def _get(api: Api, kind: Resource, name: str) -> Object | None:
+    try:
+        return await api.get(kind, name)
+    except NotFound:
+        return None

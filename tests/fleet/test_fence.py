@@ -1,0 +1,414 @@
+"""The fence on real API servers, the hub stopped: what is refused to whom, what goes on, and what happens to it when it is touched."""
+
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from domicile import fence
+from domicile.api import MemberIdentities
+from domicile.localfleet import ApiClient
+from fleet import attacks, audit
+from fleet.attacks import Attack, Scene
+from fleet.world import OperatorProcess, World, eventually, policy
+
+WHO = MemberIdentities()
+FENCE = fence.fence_of(WHO)
+POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
+OWNER = "owner-of-the-namespace"
+EDITOR = "editor-of-the-namespace"
+
+
+@pytest.fixture(scope="module")
+def scene(world: World, _shared_operator: OperatorProcess) -> Iterator[Scene]:
+    """A model that serves in Singapore, and nobody on the hub who could mend anything."""
+    _shared_operator.resume()
+    name = f"fence-{secrets.token_hex(4)}"
+    world.hub.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    world.hub.apply(policy(name, name, "SG"))
+    world.model(name)
+    world.ready(name, on="sg")
+    _shared_operator.stop()
+    yield _scene(world, name)
+    _shared_operator.resume()
+    world.delete(name)
+    world.gone(name)
+    world.end_policy(name)
+    world.hub.delete(f"/api/v1/namespaces/{name}")
+    world.member("sg").delete(f"/api/v1/namespaces/{name}")
+
+
+def _scene(world: World, namespace: str) -> Scene:
+    sg = world.member("sg")
+    (pod,) = sg.get(f"/api/v1/namespaces/{namespace}/pods")["items"]
+    (replica_set,) = sg.get(f"/apis/apps/v1/namespaces/{namespace}/replicasets")["items"]
+    meta = replica_set["metadata"]
+    return Scene(namespace, pod["metadata"]["name"], pod["spec"]["nodeName"], meta["name"], meta["uid"], "default")
+
+
+@pytest.fixture(scope="module")
+def owner(world: World, scene: Scene) -> ApiClient:
+    """All rights in the namespace, on all kinds: more than `admin` has."""
+    sg, rbac = world.member("sg"), "rbac.authorization.k8s.io"
+    everything = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+    meta = {"name": OWNER, "namespace": scene.namespace}
+    sg.apply({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": [everything]})
+    sg.apply(_binding(scene.namespace, OWNER, {"apiGroup": rbac, "kind": "Role", "name": OWNER}))
+    return world.fleet.regions["sg"].api_as(OWNER)
+
+
+@pytest.fixture(scope="module")
+def editor(world: World, scene: Scene) -> ApiClient:
+    """The role `edit`, with KServe's kinds in it, as platforms give it to teams."""
+    sg, rbac = world.member("sg"), "rbac.authorization.k8s.io"
+    kinds = {"apiGroups": ["serving.kserve.io"], "resources": ["*"], "verbs": ["*"]}
+    labels = {"rbac.authorization.k8s.io/aggregate-to-edit": "true"}
+    meta = {"name": "kserve-edit", "labels": labels}
+    sg.apply({"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": meta, "rules": [kinds]})
+    sg.apply(_binding(scene.namespace, EDITOR, {"apiGroup": rbac, "kind": "ClusterRole", "name": "edit"}))
+    return world.fleet.regions["sg"].api_as(EDITOR)
+
+
+def _binding(namespace: str, user: str, role: Mapping[str, str]) -> dict[str, Any]:
+    rbac = "rbac.authorization.k8s.io"
+    return {
+        "apiVersion": f"{rbac}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": user, "namespace": namespace},
+        "roleRef": dict(role),
+        "subjects": [{"apiGroup": rbac, "kind": "User", "name": user}],
+    }
+
+
+def answer(client: ApiClient, attack: Attack, scene: Scene) -> tuple[int, str]:
+    """Status, and what is said."""
+    status, content = client.raw(*attack.request(scene))
+    try:
+        said = json.loads(content)
+    except ValueError:
+        return status, content.decode(errors="replace")
+    return status, str(said.get("message", "")) if isinstance(said, dict) else str(said)
+
+
+def assert_refused(client: ApiClient, attack: Attack, scene: Scene) -> None:
+    status, said = answer(client, attack, scene)
+    assert status == 403, said
+    assert f"ValidatingAdmissionPolicy '{attack.refused_by}.fence.domicile.dev'" in said
+    assert attack.says in said
+
+
+@pytest.mark.parametrize("attack", attacks.IN_THE_NAMESPACE.values(), ids=attacks.IN_THE_NAMESPACE)
+def test_refused_to_who_has_all_rights_in_the_namespace(attack: Attack, scene: Scene, owner: ApiClient) -> None:
+    assert_refused(owner, attack, scene)
+
+
+def test_refused_to_who_has_the_role_edit(scene: Scene, editor: ApiClient) -> None:
+    """By RBAC or by the fence. What RBAC leaves to the fence is most of it."""
+    found = {name: answer(editor, attack, scene) for name, attack in attacks.IN_THE_NAMESPACE.items()}
+    assert {name: said for name, said in found.items() if said[0] != 403} == {}
+    by_the_fence = [name for name, (_, said) in found.items() if "fence.domicile.dev'" in said]
+    print(len(by_the_fence), "of", len(found), "refused by the fence, the others by RBAC")
+    assert len(by_the_fence) >= 40
+
+
+@pytest.mark.parametrize("attack", attacks.ON_NAMESPACES.values(), ids=attacks.ON_NAMESPACES)
+def test_refused_to_the_administrator_of_the_cluster(attack: Attack, scene: Scene, world: World) -> None:
+    assert_refused(world.member("sg"), attack, scene)
+
+
+@pytest.mark.parametrize("attack", attacks.BY_DOMICILE_ITSELF.values(), ids=attacks.BY_DOMICILE_ITSELF)
+def test_refused_to_the_token_of_the_hub(attack: Attack, scene: Scene, world: World) -> None:
+    assert_refused(world.intruder("sg"), attack, scene)
+
+
+CREATORS = {
+    "a kubelet": ("kubelet", "system:nodes"),
+    "the Job controller": ("system:serviceaccount:kube-system:job-controller", ""),
+    "the StatefulSet controller": ("system:serviceaccount:kube-system:statefulset-controller", ""),
+    "KServe": (WHO.kserve, ""),
+    "Domicile": (WHO.hub, ""),
+    "the model": ("system:serviceaccount:<NS>:scorer", ""),
+    "whoever has the name of the controller in another namespace": (
+        "system:serviceaccount:<NS>:replicaset-controller",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("user", "group"), CREATORS.values(), ids=CREATORS)
+def test_a_pod_is_refused_to_other_creators(user: str, group: str, scene: Scene, world: World) -> None:
+    groups = [group] if group else []
+    assert_refused(
+        world.intruder("sg", scene.fill(user), *groups), attacks.PODS["a pod of the image that is granted"], scene
+    )
+
+
+LAWFUL: Mapping[str, tuple[str, str, Attack]] = {
+    "ReplicaSets make pods": (
+        "system:serviceaccount:kube-system:replicaset-controller",
+        "",
+        attacks.PODS["a pod of the image that is granted"],
+    ),
+    "KServe makes Deployments": (WHO.kserve, "", attacks.WORKLOADS["a Deployment"]),
+    "Deployments make ReplicaSets": (
+        "system:serviceaccount:kube-system:deployment-controller",
+        "",
+        attacks.WORKLOADS["a ReplicaSet"],
+    ),
+    "autoscalers scale": (
+        "system:serviceaccount:kube-system:horizontal-pod-autoscaler",
+        "",
+        attacks.WORKLOADS["more copies, by its scale"],
+    ),
+    "kubelets say how pods are": ("kubelet", "system:nodes", attacks.PODS["a pod that says it is well"]),
+    "kubelets ask for the tokens of pods": (
+        "kubelet",
+        "system:nodes",
+        attacks.IDENTITY_AND_NETWORK["a token of the model's ServiceAccount"],
+    ),
+    "the garbage collector lets an owner go first": (
+        "system:serviceaccount:kube-system:generic-garbage-collector",
+        "",
+        Attack(
+            "PATCH",
+            attacks.core("pods", "<POD>"),
+            {"metadata": {"ownerReferences": [{"uid": "<RS-UID>", "blockOwnerDeletion": False}]}},
+            attacks.STRATEGIC,
+        ),
+    ),
+    "pods on lost nodes are forgotten": (
+        "system:serviceaccount:kube-system:pod-garbage-collector",
+        "",
+        attacks.LEFT_BEHIND["a pod forgotten while it runs"],
+    ),
+    "KServe makes Services": (WHO.kserve, "", attacks.IDENTITY_AND_NETWORK["a Service"]),
+    "KServe says how it goes": (WHO.kserve, "", attacks.OF_KSERVE["an InferenceService that says it is ready"]),
+    "Domicile changes what it made": (WHO.hub, "", attacks.OF_KSERVE["another artifact"]),
+}
+
+
+@pytest.mark.parametrize(("user", "group", "request_"), LAWFUL.values(), ids=LAWFUL)
+def test_the_same_is_not_refused_to_who_does_it_lawfully(
+    user: str, group: str, request_: Attack, scene: Scene, world: World
+) -> None:
+    groups = [group] if group else []
+    status, said = answer(world.intruder("sg", user, *groups), request_, scene)
+    assert "fence.domicile.dev" not in said
+    assert status < 300, said
+
+
+FREE: Mapping[str, Attack] = {
+    "deleting a pod": Attack("DELETE", attacks.core("pods", "<POD>")),
+    "evicting a pod": Attack(
+        "POST",
+        attacks.core("pods", "<POD>/eviction"),
+        {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": attacks.meta("<POD>")},
+    ),
+    "an annotation of the network on a pod": Attack(
+        "PATCH",
+        attacks.core("pods", "<POD>"),
+        {"metadata": {"annotations": {"cni.example/ip": "10.0.0.1"}}},
+        attacks.MERGE,
+    ),
+    "such an annotation by way of the status": Attack(
+        "PATCH",
+        attacks.core("pods", "<POD>/status"),
+        {"metadata": {"annotations": {"cni.example/ip": "10.0.0.1"}}},
+        attacks.MERGE,
+    ),
+    "a ConfigMap": Attack(
+        "POST",
+        attacks.core("configmaps"),
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": attacks.meta(), "data": {}},
+    ),
+    "a Secret": Attack(
+        "POST", attacks.core("secrets"), {"apiVersion": "v1", "kind": "Secret", "metadata": attacks.meta()}
+    ),
+    "writing an object as it is": Attack("PATCH", attacks.apps("deployments", "scorer-predictor"), {}, attacks.MERGE),
+    "deleting the InferenceService": Attack("DELETE", f"{attacks.SERVING}/namespaces/<NS>/inferenceservices/scorer"),
+    "deleting the Deployment, and waiting for its pods": Attack(
+        "DELETE",
+        attacks.apps("deployments", "scorer-predictor"),
+        {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"},
+    ),
+}
+
+
+@pytest.mark.parametrize("request_", FREE.values(), ids=FREE)
+def test_what_the_fence_is_not_about_is_left_to_rbac(request_: Attack, scene: Scene, owner: ApiClient) -> None:
+    status, said = answer(owner, request_, scene)
+    assert status < 300, said
+
+
+def test_what_is_on_its_way_out_cannot_be_made_something_else(scene: Scene, owner: ApiClient, world: World) -> None:
+    """Something that waits for it holds it there, for as long as somebody wants."""
+    accounts = f"/api/v1/namespaces/{scene.namespace}/serviceaccounts"
+    meta = {"name": "going", "namespace": scene.namespace}
+    made = world.intruder("sg").create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
+    waits_for = {"apiVersion": "v1", "kind": "ServiceAccount", "name": "going", "blockOwnerDeletion": True}
+    holding = {
+        **meta,
+        "name": "holds-it",
+        "finalizers": ["example.com/hold"],
+        "ownerReferences": [{**waits_for, "uid": made["metadata"]["uid"]}],
+    }
+    owner.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": holding})
+    try:
+        owner.request(
+            "DELETE",
+            f"{accounts}/going",
+            {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Foreground"},
+        )
+        going = world.member("sg").get(f"{accounts}/going")
+        assert going["metadata"]["deletionTimestamp"]
+        mine = Attack("PATCH", f"{accounts}/going", {"imagePullSecrets": [{"name": "mine"}]}, attacks.MERGE)
+        assert_refused(owner, mine, scene)
+        labels = Attack("PATCH", f"{accounts}/going", {"metadata": {"annotations": {"a": "b"}}}, attacks.MERGE)
+        assert_refused(owner, labels, scene)
+        gone = Attack("PATCH", f"{accounts}/going", {"metadata": {"finalizers": []}}, attacks.MERGE)
+        status, said = answer(owner, gone, scene)
+        assert status == 200, said
+    finally:
+        owner.merge(f"/api/v1/namespaces/{scene.namespace}/configmaps/holds-it", {"metadata": {"finalizers": []}})
+    eventually(lambda: world.member("sg").find(f"{accounts}/going") is None, within=20, what="it is gone")
+
+
+def test_a_namespace_that_is_not_managed_is_not_touched(scene: Scene, world: World) -> None:
+    elsewhere = "/api/v1/namespaces/default"
+    pod = {**attacks.pod(), "metadata": {"name": "free", "namespace": "default"}}
+    status, said = world.member("sg").raw(
+        "POST", f"{elsewhere}/pods?dryRun=All", json.dumps(pod).encode(), attacks.JSON
+    )
+    assert status == 201, said
+
+
+GUARDED_BY = {
+    "writers": ("owner", attacks.PODS["a pod"]),
+    "connect": ("owner", attacks.CONNECTING["the pod through the API server"]),
+    "namespaces": ("admin", attacks.ON_NAMESPACES["privileged pods"]),
+    "hub": ("hub", attacks.BY_DOMICILE_ITSELF["a ServiceAccount outside"]),
+}
+
+
+@pytest.mark.parametrize("short", GUARDED_BY)
+def test_without_the_policy_it_would_pass(short: str, scene: Scene, owner: ApiClient, world: World) -> None:
+    """What refuses is that policy, and nothing that happens to refuse too."""
+    who, attack = GUARDED_BY[short]
+    client = {"owner": owner, "admin": world.member("sg"), "hub": world.intruder("sg")}[who]
+    path = f"{BINDINGS}/{short}.fence.domicile.dev"
+    binding = world.member("sg").get(path)
+    world.member("sg").delete(path)
+    try:
+        eventually(
+            lambda: "fence.domicile.dev" not in answer(client, attack, scene)[1], within=10, what=f"{short} is gone"
+        )
+    finally:
+        meta = {key: binding["metadata"][key] for key in ("name", "labels")}
+        world.member("sg").create({**binding, "metadata": meta})
+    began = time.monotonic()
+    eventually(lambda: "fence.domicile.dev" in answer(client, attack, scene)[1], within=10, what=f"{short} is back")
+    print(f"in force again {time.monotonic() - began:.2f} s after it was written")
+
+
+# What happens to the fence when it is touched, the operator running.
+
+NEVER = {"spec": {"matchConditions": [{"name": "never", "expression": "false"}]}}
+TAMPERING: Mapping[str, tuple[str, str, dict[str, Any] | None]] = {
+    "a policy is deleted": ("DELETE", f"{POLICIES}/writers.fence.domicile.dev", None),
+    "a binding is deleted": ("DELETE", f"{BINDINGS}/connect.fence.domicile.dev", None),
+    "a policy is given a condition that is never true": ("PATCH", f"{POLICIES}/writers.fence.domicile.dev", NEVER),
+    "a policy fails open": (
+        "PATCH",
+        f"{POLICIES}/namespaces.fence.domicile.dev",
+        {"spec": {"failurePolicy": "Ignore"}},
+    ),
+    "a binding only warns": ("PATCH", f"{BINDINGS}/hub.fence.domicile.dev", {"spec": {"validationActions": ["Warn"]}}),
+}
+
+
+@pytest.fixture
+def awake(world: World, operator: OperatorProcess) -> None:
+    """The operator sees what happens on ph: it says so of something that happened there. What its status says may be of the
+    process before it."""
+    told, path = audit.size(world.fleet.hub.audit_log), f"{BINDINGS}/hub.fence.domicile.dev"
+    before = world.member("ph").get(path)["spec"]
+    for _ in range(2):  # The first time by a process that has just begun, and has told nothing else before.
+        world.member("ph").delete(path)
+        eventually(
+            lambda: (world.member("ph").find(path) or {}).get("spec") == before, within=30, what="it is put back"
+        )
+    hub = world.fleet.hub.audit_log
+    eventually(lambda: _status_of(hub, told, "ph", f"{FENCE.digest} refuses"), within=30, what="it is in force again")
+
+
+@pytest.mark.parametrize(("method", "path", "change"), TAMPERING.values(), ids=TAMPERING)
+def test_tampering_is_told_and_put_back_within_a_second(
+    method: str, path: str, change: dict[str, Any] | None, world: World, awake: None
+) -> None:
+    log, hub = world.fleet.regions["ph"].audit_log, world.fleet.hub.audit_log
+    mark, told = audit.size(log), audit.size(hub)
+    member = world.member("ph")
+    before = member.get(path)["spec"]
+    if change is None:
+        member.delete(path)
+    else:
+        member.merge(path, change)
+    eventually(lambda: (member.find(path) or {}).get("spec") == before, within=10, what="it is put back")
+    at = next(w.at for w in audit.writes(log, since=mark, user="admin"))
+    mended = next(w.at for w in audit.writes(log, since=mark))
+    said = eventually(lambda: _status_of(hub, told, "ph", "FenceTampered"), within=10, what="it is told")
+    print(f"put back after {(mended - at).total_seconds():.3f} s, told after {(said - at).total_seconds():.3f} s")
+    assert max((mended - at).total_seconds(), (said - at).total_seconds()) < 1
+    world.cluster_reports("ph", "FenceShown", "FenceInForce")
+    reasons = eventually(
+        lambda: {"FenceTampered", "KServeFound"} <= (found := _events(world, "ph")) and found, within=10, what="events"
+    )
+    assert reasons
+
+
+def _status_of(log: Any, since: int, cluster: str, reason: str) -> datetime | None:
+    """When the hub wrote that into the RegionalCluster's status."""
+    for entry in audit.entries(log, since=since, user=audit.OPERATOR):
+        ref = entry.get("objectRef", {})
+        about = (ref.get("resource"), ref.get("subresource"), ref.get("name")) == (
+            "regionalclusters",
+            "status",
+            cluster,
+        )
+        if about and reason in json.dumps(entry.get("requestObject")):
+            return datetime.fromisoformat(entry["requestReceivedTimestamp"].replace("Z", "+00:00"))
+    return None
+
+
+def _events(world: World, cluster: str) -> set[str]:
+    found = world.hub.get("/apis/events.k8s.io/v1/namespaces/domicile-system/events")["items"]
+    found += world.hub.get("/apis/events.k8s.io/v1/namespaces/default/events")["items"]
+    return {event["reason"] for event in found if event["regarding"]["name"] == cluster}
+
+
+def test_nothing_is_placed_while_the_fence_cannot_be_put_up(
+    world: World, hub_namespace: str, operator: OperatorProcess
+) -> None:
+    """The rights that the hub has there for it are taken away, and one policy with them."""
+    role = "/apis/rbac.authorization.k8s.io/v1/clusterroles/domicile-system:hub"
+    rules = world.member("de").get(role)["rules"]
+    fewer = [r for r in rules if "resourceNames" not in r or "admissionregistration.k8s.io" not in r["apiGroups"]]
+    world.hub.apply(policy(hub_namespace, hub_namespace, "DE"))
+    world.member("de").merge(role, {"rules": fewer})
+    try:
+        world.member("de").delete(f"{POLICIES}/writers.fence.domicile.dev")
+        said = world.cluster_reports("de", "FenceNotPermitted", "FenceInForce")
+        assert "domicile cluster join" in said["message"]
+        world.model(hub_namespace)
+        world.reports(hub_namespace, "Placed", "NoAbleCluster")
+        rows = (world.get(hub_namespace) or {})["status"]["exclusions"]
+        assert {row["cluster"]: row["reason"] for row in rows}["de"] == "FenceNotInForce"
+        assert world.member("de").find(f"/api/v1/namespaces/{hub_namespace}") is None
+    finally:
+        world.member("de").merge(role, {"rules": rules})
+    world.ready(hub_namespace, on="de", within=60)

@@ -1,0 +1,339 @@
+"""The guard of a member's fence: what it puts right, what it says meanwhile, and what counts as shown. The API server is a fake one
+in memory that acts on policies at once; tests/fleet has real ones."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import pytest
+
+import builders
+from domicile import fleet, kube
+from domicile.fleet import guard, proofs, sweep
+from domicile.kube import errors
+from domicile.placement import FenceDown, FenceInForce
+from fake_api import FENCE, FakeApi
+from waiting import eventually
+
+WRITERS = "writers.fence.domicile.dev"
+POLICIES, BINDINGS = kube.VALIDATING_ADMISSION_POLICIES, kube.VALIDATING_ADMISSION_POLICY_BINDINGS
+
+
+class Cache:
+    """What the watches saw: everything, at once."""
+
+    def __init__(self, api: FakeApi) -> None:
+        self._api = api
+
+    def get(self, kind: kube.Resource, name: str, namespace: str) -> kube.Object | None:
+        return self._api.objects.get((kind, namespace, name))
+
+
+class Guarded:
+    """A guard, and the states that it told of."""
+
+    def __init__(self, api: FakeApi, may_act: Callable[[], bool] = lambda: True) -> None:
+        self.api = api
+        self.told: list[FenceInForce | FenceDown] = []
+        self.guard = guard.Guard(
+            builders.member(), FENCE, Cache(api), Random(1), may_act, lambda: self.told.append(self.guard.state)
+        )
+
+    async def look(self) -> FenceInForce | FenceDown:
+        await self.guard.begin(self.api, lambda: self.api)
+        return self.guard.state
+
+    def change(self, kind: kube.Resource, name: str, **spec: Any) -> None:
+        """As a cluster-admin may."""
+        live = self.api.objects[(kind, "", name)]
+        self.api.put(kind, {**live, "spec": {**live["spec"], **spec}})
+        self.guard.touched()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proofs, "STEADY_SECONDS", 0.05)
+    monkeypatch.setattr(proofs, "_BETWEEN", 0.005)
+    monkeypatch.setattr(proofs, "_PATIENCE", 0.1)
+
+
+@asynccontextmanager
+async def kept(guarded: Guarded) -> AsyncIterator[None]:
+    await guarded.look()
+    task = asyncio.create_task(guarded.guard.keep(guarded.api, lambda: guarded.api))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_member_without_it_gets_it_whole() -> None:
+    api = FakeApi(fenced=False)
+    assert await Guarded(api).look() == FenceInForce(FENCE.digest)
+    wanted = [f"apply {m['kind']}/{m['metadata']['name']}" for m in FENCE.manifests()]
+    assert api.writes == [*wanted, "create Namespace/domicile-fence"]
+    for manifest in FENCE.manifests():
+        assert (
+            api.objects[(guard.KINDS[manifest["kind"]], "", manifest["metadata"]["name"])]["spec"] == manifest["spec"]
+        )
+
+
+async def test_a_fence_that_is_whole_costs_no_write_and_one_dry_run_a_policy() -> None:
+    api, asked = FakeApi(), list[str]()
+    api.before = lambda verb, path: asked.append(f"{verb} {path}")
+    assert await Guarded(api).look() == FenceInForce(FENCE.digest)
+    assert not api.writes
+    assert asked == ["POST /api/v1/namespaces/domicile-fence/serviceaccounts"] * len(FENCE.policies)
+
+
+TAMPERING: Mapping[str, Callable[[Guarded], None]] = {
+    "a policy is removed": lambda g: (g.api.remove(POLICIES, WRITERS), g.guard.touched())[0],
+    "a binding is removed": lambda g: (g.api.remove(BINDINGS, WRITERS), g.guard.touched())[0],
+    "a condition is added that is never true": lambda g: g.change(
+        POLICIES, WRITERS, matchConditions=[{"name": "never", "expression": "false"}]
+    ),
+    "a policy fails open": lambda g: g.change(POLICIES, WRITERS, failurePolicy="Ignore"),
+    "a binding only warns": lambda g: g.change(BINDINGS, WRITERS, validationActions=["Warn"]),
+    "its namespace is removed": lambda g: (g.api.remove(kube.NAMESPACES, "domicile-fence"), g.guard.touched())[0],
+}
+
+
+@pytest.mark.parametrize("tamper", TAMPERING.values(), ids=TAMPERING.keys())
+async def test_what_is_tampered_with_is_said_at_once_and_put_back(tamper: Callable[[Guarded], None]) -> None:
+    guarded = Guarded(FakeApi())
+    async with kept(guarded):
+        guarded.told.clear()
+        before = {where: m.get("spec") for where, m in guarded.api.objects.items()}
+        tamper(guarded)
+        assert isinstance(guarded.guard.state, FenceDown)
+        assert guarded.guard.state.reason == "FenceTampered"
+        await eventually(lambda: isinstance(guarded.guard.state, FenceInForce), show=lambda: guarded.told)
+        assert {where: m.get("spec") for where, m in guarded.api.objects.items()} == before
+    assert [type(state) for state in guarded.told] == [FenceDown, FenceInForce]
+
+
+async def test_what_is_written_there_and_not_acted_on_is_not_in_force() -> None:
+    api = FakeApi()
+    api.probed = lambda probe: probe  # An API server that lets everything pass.
+    state = await Guarded(api).look()
+    assert isinstance(state, FenceDown)
+    assert (state.reason, "let pass what it must refuse" in state.message) == ("FenceNotShown", True)
+
+
+async def test_another_one_s_refusal_shows_nothing() -> None:
+    """RBAC refuses it, or a fence that was rendered for others."""
+    api = FakeApi()
+
+    def refuse(probe: kube.Object) -> kube.Object:
+        raise errors.from_status(403, {"reason": "Forbidden", "message": f"denied: {WRITERS}"}, "fake")
+
+    api.probed = refuse
+    state = await Guarded(api).look()
+    assert isinstance(state, FenceDown)
+    assert (state.reason, "something else did" in state.message) == ("FenceNotShown", True)
+
+
+async def test_a_fence_just_written_must_refuse_for_a_while_without_a_break() -> None:
+    """Behind the address are two API servers, of which one has not looked at its policies yet."""
+    api = FakeApi(fenced=False)
+    turns: list[str] = []
+    refused = api.probed
+
+    def sometimes(probe: kube.Object) -> kube.Object:
+        turns.append(probe["metadata"]["name"])
+        return probe if len(turns) == 5 else refused(probe)
+
+    api.probed = sometimes
+    assert isinstance(await Guarded(api).look(), FenceInForce)
+    began = turns[8:]
+    assert len(began) >= 2 * len(FENCE.policies)
+
+
+async def test_what_is_touched_while_it_is_being_shown_is_put_right_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The binding that goes in the middle would make the showing fail for as long as it is tried."""
+    monkeypatch.setattr(proofs, "_PATIENCE", 60.0)
+    api = FakeApi(fenced=False)
+    guarded, refused = Guarded(api), api.probed
+    probes: list[str] = []
+
+    def meanwhile(probe: kube.Object) -> kube.Object:
+        probes.append(probe["metadata"]["name"])
+        if len(probes) == 2 * len(FENCE.policies):
+            api.remove(POLICIES, WRITERS)
+            guarded.guard.touched()
+        return refused(probe)
+
+    api.probed = meanwhile
+    async with kept(guarded):
+        await eventually(lambda: isinstance(guarded.guard.state, FenceInForce), within=5, show=lambda: guarded.told)
+    assert api.writes.count(f"apply ValidatingAdmissionPolicy/{WRITERS}") == 2
+    # What was written is shown for as long as any, also where a second look finds nothing to write.
+    assert len(probes) > 4 * len(FENCE.policies)
+
+
+async def test_rights_that_are_missing_are_said() -> None:
+    api = FakeApi(fenced=False)
+
+    def forbid(verb: str, path: str) -> None:
+        if verb == "PATCH":
+            raise errors.from_status(403, {"reason": "Forbidden", "message": "no"}, "fake")
+
+    api.before = forbid
+    state = await Guarded(api).look()
+    assert isinstance(state, FenceDown)
+    assert (state.reason, "domicile cluster join" in state.message) == ("FenceNotPermitted", True)
+
+
+async def test_a_namespace_of_that_name_that_is_somebody_else_s_is_left_alone() -> None:
+    api = FakeApi(fenced=False)
+    api.put(kube.NAMESPACES, {"metadata": {"name": "domicile-fence"}})
+    state = await Guarded(api).look()
+    assert isinstance(state, FenceDown)
+    assert state.reason == "NamespaceNotOwned"
+
+
+async def test_who_does_not_lead_writes_nothing() -> None:
+    api = FakeApi(fenced=False)
+    state = await Guarded(api, may_act=lambda: False).look()
+    assert isinstance(state, FenceDown)
+    assert not api.writes
+
+
+async def test_it_is_tried_again_while_it_is_down() -> None:
+    api = FakeApi()
+    refused, api.probed = api.probed, lambda probe: probe
+    guarded = Guarded(api)
+    async with kept(guarded):
+        assert isinstance(guarded.guard.state, FenceDown)
+        api.probed = refused
+        await eventually(lambda: isinstance(guarded.guard.state, FenceInForce))
+
+
+async def test_it_is_shown_anew_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The member's API server was started again, without its policies."""
+    monkeypatch.setattr(guard, "SHOWN_EVERY", 0.02)
+    api = FakeApi()
+    guarded = Guarded(api)
+    async with kept(guarded):
+        assert isinstance(guarded.guard.state, FenceInForce)
+        api.probed = lambda probe: probe
+        await eventually(lambda: isinstance(guarded.guard.state, FenceDown), show=lambda: guarded.told)
+
+
+def namespace(**metadata: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "retail-banking", "uid": builders.uid("retail-banking"), **metadata}}
+
+
+async def test_in_a_namespace_it_is_shown_each_time_and_the_namespace_swept_once() -> None:
+    guarded, asked = Guarded(FakeApi()), list[str]()
+    await guarded.look()
+    guarded.api.before = lambda verb, path: asked.append(f"{verb} {path.rpartition('/')[2]}")
+    await guarded.guard.holds_in(guarded.api, namespace())
+    bound = [policy for policy in FENCE.policies if policy.in_managed_namespaces]
+    probes = ["POST serviceaccounts"] * len(bound)
+    lists = ["LIST inferenceservices", "LIST deployments", "LIST replicasets", "LIST pods"]
+    assert asked == [*probes, *lists]
+    await guarded.guard.holds_in(guarded.api, namespace())
+    assert asked == [*probes, *lists, *probes]
+    await guarded.guard.holds_in(guarded.api, namespace(uid=builders.uid("made anew")))
+    assert asked == [*probes, *lists, *probes, *probes, *lists]
+
+
+SINCE: Mapping[str, Callable[[Guarded], None]] = {
+    "it was tampered with": lambda g: g.change(POLICIES, WRITERS, failurePolicy="Ignore"),
+    "the member was out of sight": lambda g: None,
+}
+
+
+@pytest.mark.parametrize("happened", SINCE.values(), ids=SINCE.keys())
+async def test_a_namespace_is_swept_again_where_something_may_have_come(happened: Callable[[Guarded], None]) -> None:
+    guarded, asked = Guarded(FakeApi()), list[str]()
+    await guarded.look()
+    await guarded.guard.holds_in(guarded.api, namespace())
+    happened(guarded)
+    await guarded.look()
+    guarded.api.before = lambda verb, path: asked.append(verb)
+    await guarded.guard.holds_in(guarded.api, namespace())
+    assert "LIST" in asked
+
+
+async def test_nothing_holds_while_it_is_down() -> None:
+    guarded = Guarded(FakeApi())
+    await guarded.look()
+    guarded.guard.confirm()
+    guarded.change(POLICIES, WRITERS, failurePolicy="Ignore")
+    with pytest.raises(fleet.FenceNotInForce, match="FenceTampered"):
+        guarded.guard.confirm()
+    with pytest.raises(fleet.FenceNotInForce, match="FenceTampered"):
+        await guarded.guard.holds_in(guarded.api, namespace())
+
+
+async def test_a_fence_that_falls_during_the_sweep_does_not_hold() -> None:
+    guarded = Guarded(FakeApi())
+    await guarded.look()
+
+    def meanwhile(verb: str, path: str) -> None:
+        if path.endswith("/pods"):
+            guarded.api.before = lambda verb, path: None
+            guarded.change(POLICIES, WRITERS, failurePolicy="Ignore")
+
+    guarded.api.before = meanwhile
+    with pytest.raises(fleet.FenceNotInForce, match="fell"):
+        await guarded.guard.holds_in(guarded.api, namespace())
+
+
+def made(kind: str, name: str, owner: tuple[str, str] | None = None, **metadata: Any) -> dict[str, Any]:
+    owners = [{"kind": owner[0], "uid": builders.uid(owner[1]), "controller": True}] if owner else []
+    meta = {"name": name, "namespace": "retail-banking", "uid": builders.uid(name), "ownerReferences": owners}
+    return {"kind": kind, "metadata": {**meta, **metadata}}
+
+
+SERVICE = made("InferenceService", "isvc", labels={"domicile.dev/model": "fraud-scorer"})
+DEPLOYMENT = made("Deployment", "deployment", ("InferenceService", "isvc"))
+REPLICA_SET = made("ReplicaSet", "rs", ("Deployment", "deployment"))
+POD = made("Pod", "pod", ("ReplicaSet", "rs"))
+GOING: dict[str, Any] = {"deletionTimestamp": "2026-11-23T09:00:00Z"}
+STRANGERS: Mapping[str, tuple[list[dict[str, Any]], tuple[str, ...]]] = {
+    "a model's workload": ([SERVICE, DEPLOYMENT, REPLICA_SET, POD], ()),
+    "a pod of nobody's": ([SERVICE, made("Pod", "p")], ("Pod p",)),
+    "a pod that names a ReplicaSet that is not there": (
+        [SERVICE, DEPLOYMENT, made("Pod", "p", ("ReplicaSet", "rs"))],
+        ("Pod p",),
+    ),
+    "a pod of a Job": ([made("Pod", "p", ("Job", "rs")), REPLICA_SET, DEPLOYMENT, SERVICE], ("Pod p",)),
+    "a Deployment of nobody's, with all that comes of it": (
+        [made("Deployment", "deployment"), REPLICA_SET, POD],
+        ("Deployment deployment", "ReplicaSet rs", "Pod pod"),
+    ),
+    "one of an InferenceService of others": (
+        [made("InferenceService", "isvc"), DEPLOYMENT],
+        ("Deployment deployment",),
+    ),
+    "what is on its way out": ([made("Pod", "p", **GOING)], ()),
+}
+
+
+@pytest.mark.parametrize(("found", "expected"), STRANGERS.values(), ids=STRANGERS.keys())
+def test_what_was_not_made_for_a_model(found: list[dict[str, Any]], expected: tuple[str, ...]) -> None:
+    kinds = ("InferenceService", "Deployment", "ReplicaSet", "Pod")
+    assert sweep.strangers(*([each for each in found if each["kind"] == kind] for kind in kinds)) == expected
+
+
+async def test_a_namespace_with_workloads_of_others_is_not_used() -> None:
+    guarded = Guarded(FakeApi())
+    await guarded.look()
+    guarded.api.put(kube.PODS, made("Pod", "theirs"))
+    with pytest.raises(
+        fleet.NamespaceNotOwned, match="Pod theirs in namespace retail-banking was not made for a model"
+    ):
+        await guarded.guard.holds_in(guarded.api, namespace())
+
+
+async def test_without_kserve_there_is_nothing_of_it_to_sweep() -> None:
+    guarded = Guarded(FakeApi())
+    await guarded.look()
+    guarded.api.served = {kube.DEPLOYMENTS, kube.REPLICA_SETS, kube.PODS}
+    await guarded.guard.holds_in(guarded.api, namespace())
