@@ -56,7 +56,7 @@ class Guarded:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proofs, "STEADY_SECONDS", 0.05)
     monkeypatch.setattr(proofs, "_BETWEEN", 0.005)
-    monkeypatch.setattr(proofs, "_PATIENCE", 0.1)
+    monkeypatch.setattr(proofs, "_GIVE_UP_AFTER", 0.1)
 
 
 @asynccontextmanager
@@ -154,7 +154,7 @@ async def test_a_fence_just_written_must_refuse_for_a_while_without_a_break() ->
 
 async def test_what_is_touched_while_it_is_being_shown_is_put_right_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """The binding that goes in the middle would make the showing fail for as long as it is tried."""
-    monkeypatch.setattr(proofs, "_PATIENCE", 60.0)
+    monkeypatch.setattr(proofs, "_GIVE_UP_AFTER", 60.0)
     api = FakeApi(fenced=False)
     guarded, refused = Guarded(api), api.probed
     probes: list[str] = []
@@ -221,6 +221,34 @@ async def test_it_is_shown_anew_now_and_then(monkeypatch: pytest.MonkeyPatch) ->
         assert isinstance(guarded.guard.state, FenceInForce)
         api.probed = lambda probe: probe
         await eventually(lambda: isinstance(guarded.guard.state, FenceDown), show=lambda: guarded.told)
+
+
+async def test_no_answer_says_nothing_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that sheds load must not look as if it had been tampered with."""
+    monkeypatch.setattr(guard, "SHOWN_EVERY", 0.02)
+    api, asked = FakeApi(), list[str]()
+
+    def busy(probe: kube.Object) -> kube.Object:
+        asked.append(probe["metadata"]["name"])
+        raise errors.from_status(503, {"reason": "ServiceUnavailable", "message": "busy"}, "fake")
+
+    guarded = Guarded(api)
+    async with kept(guarded):
+        guarded.told.clear()
+        api.probed = busy
+        await eventually(lambda: len(asked) > len(FENCE.policies))
+        assert isinstance(guarded.guard.state, FenceInForce)
+    assert not guarded.told
+
+
+async def test_without_an_answer_it_does_not_come_up_either() -> None:
+    api = FakeApi()
+
+    def busy(probe: kube.Object) -> kube.Object:
+        raise errors.from_status(503, {"reason": "ServiceUnavailable", "message": "busy"}, "fake")
+
+    api.probed = busy
+    assert isinstance(await Guarded(api).look(), FenceDown)
 
 
 def namespace(**metadata: Any) -> dict[str, Any]:

@@ -123,6 +123,10 @@ class Guard:
             if self._broken():
                 raise FenceNotInForce("it was touched while it was being shown")
         except (GateError, KubeError) as error:
+            if isinstance(self.state, FenceInForce) and not isinstance(error, (GateError, Forbidden)):
+                # No answer is none about the fence. Whether the member answers is for its connection to say.
+                _log.info("the fence of %s could not be shown: %s", self._member, error)
+                return
             self._set(_down(error))
         else:
             self._set(FenceInForce(self.fence.digest))

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from domicile.fence import Fence, Policy
+from domicile.fleet.discovery import PATIENCE
 from domicile.fleet.errors import FenceNotInForce
 from domicile.kube import SERVICE_ACCOUNTS, Api, Forbidden
 
 STEADY_SECONDS: Final = 1.6
 """How long a fence that was just written must have refused everything. Each API server looks at its policies once a second, and
 behind one address there may be several."""
-_PATIENCE: Final = 10.0
+_GIVE_UP_AFTER: Final = 10.0
 _BETWEEN: Final = 0.1
 
 
@@ -30,7 +31,7 @@ async def shown_steadily(
     Each look is over a connection of its own, so that every API server behind the address has its turn. `disturbed` tells
     that there is something to be put right first."""
     loop = asyncio.get_running_loop()
-    give_up, since = loop.time() + _PATIENCE, None
+    give_up, since = loop.time() + _GIVE_UP_AFTER, None
     while True:
         api = fresh()
         try:
@@ -59,6 +60,7 @@ async def _lets_pass(fence: Fence, api: Api, policy: Policy, namespace: str) -> 
             SERVICE_ACCOUNTS.collection(namespace),
             query={"dryRun": "All"},
             body=probe.manifest(namespace),
+            within=PATIENCE,
         )
     except Forbidden as refused:
         if probe.shown_by(refused.message, fence.digest):
