@@ -233,11 +233,12 @@ class Connection:
         return changed
 
     async def _disconnect(self) -> None:
-        if self._guarding is not None:
-            self._guarding.cancel()
-            await asyncio.gather(self._guarding, return_exceptions=True)
-            self._guarding = None
+        guarding, self._guarding = self._guarding, None
+        if guarding is not None:
+            guarding.cancel()
         await self._watches.stop()
+        if guarding is not None:
+            await asyncio.gather(guarding, return_exceptions=True)
         api, self.api = self.api, None
         if api is not None:
             await api.close()
