@@ -132,8 +132,8 @@ def test_a_changed_spec_is_rolled_out_in_place(world: World, bank: str) -> None:
     world.model(bank)
     world.ready(bank)
     digest = "sha256:" + "cd" * 32
-    uri = f"oci://registry.example/models/iris@{digest}"
-    world.model(bank, storageUri=uri)
+    artifact = f"registry.example/models/iris@{digest}"
+    world.model(bank, storageUri=f"oci://{artifact}")
 
     def rolled_out() -> bool:
         model = world.get(bank)
@@ -142,4 +142,4 @@ def test_a_changed_spec_is_rolled_out_in_place(world: World, bank: str) -> None:
 
     eventually(rolled_out, within=60, what="Ready for the new generation")
     service = world.member("sg").get(f"{SERVICES.format(namespace=bank)}/scorer")
-    assert service["spec"]["predictor"]["model"]["storageUri"] == uri
+    assert service["spec"]["predictor"]["model"]["storageUri"] == f"oci+native://{artifact}"
