@@ -85,7 +85,7 @@ def test_all_that_starts_a_container_is_looked_at(kind: str, operation: str) -> 
 
 
 def test_all_ways_into_a_pod_are_looked_at() -> None:
-    ways = {"/pods/attach", "/pods/exec", "/pods/portforward", "/pods/proxy", "/services/proxy"}
+    ways = {"/pods/attach", "/pods/exec", "/pods/portforward"}
     assert looked_at("connect", "CONNECT") == ways
 
 

@@ -467,10 +467,6 @@ CONNECTING: Mapping[str, Attack] = {
     "exec by GET": Attack("GET", core("pods", "<POD>/exec?command=id&stdout=true"), refused_by="connect"),
     "attach": Attack("POST", core("pods", "<POD>/attach?stdin=true"), refused_by="connect"),
     "port-forward": Attack("POST", core("pods", "<POD>/portforward?ports=8080"), refused_by="connect"),
-    "the pod through the API server": Attack("GET", core("pods", "<POD>:8080/proxy/v1/models"), refused_by="connect"),
-    "the Service through the API server": Attack(
-        "POST", core("services", "scorer-predictor:80/proxy/v1/models/scorer:predict"), {}, refused_by="connect"
-    ),
 }
 
 NAMESPACE = "/api/v1/namespaces/<NS>"

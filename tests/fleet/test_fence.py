@@ -289,7 +289,7 @@ def test_a_namespace_that_is_not_managed_is_not_touched(scene: Scene, world: Wor
 
 GUARDED_BY = {
     "writers": ("owner", attacks.PODS["a pod"]),
-    "connect": ("owner", attacks.CONNECTING["the pod through the API server"]),
+    "connect": ("owner", attacks.CONNECTING["exec"]),
     "namespaces": ("admin", attacks.ON_NAMESPACES["privileged pods"]),
     "hub": ("hub", attacks.BY_DOMICILE_ITSELF["a ServiceAccount outside"]),
 }

@@ -109,11 +109,12 @@ def connect_policy() -> Policy:
     )
     return Policy(
         short="connect",
-        about="In managed namespaces, refuses exec, attach, port-forward and proxy.",
+        about="In managed namespaces, refuses exec, attach and port-forward.",
         rules=(
             Rule(
                 ("",),
-                ("pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "services/proxy"),
+                # Not proxy: it leads to what the model answers, as its Service does, and who may ask is not granted yet.
+                ("pods/attach", "pods/exec", "pods/portforward"),
                 ("CONNECT",),
                 "Namespaced",
             ),
