@@ -9,7 +9,7 @@ from typing import Any
 import builders
 from domicile import fence, kube
 from domicile.api import MemberIdentities
-from domicile.fleet import guard, kinds
+from domicile.fleet import kinds
 from domicile.kube import errors
 from domicile.placement import Connected, OutOfSight
 from domicile.residency import MemberId
@@ -38,7 +38,7 @@ class FakeApi:
         if fenced:
             self.put(kube.NAMESPACES, FENCE.namespace())
             for manifest in FENCE.manifests():
-                self.put(guard.KINDS[manifest["kind"]], manifest)
+                self.put(kinds.FENCE[manifest["kind"]], manifest)
 
     def put(self, kind: kube.Resource, manifest: Mapping[str, Any], **metadata: Any) -> dict[str, Any]:
         given = {"uid": builders.uid(f"{kind}/{manifest['metadata']['name']}"), "resourceVersion": "2"}

@@ -111,9 +111,9 @@ def writes(region: localfleet.Region, user: str = USER, after: int = 0) -> list[
     return [f"{w.verb} {w.resource}/{w.name}" for w in audit.writes(region.audit_log, since=after, user=user)]
 
 
-def intruder(region: localfleet.Region) -> localfleet.ApiClient:
-    """A member, for somebody with all rights and Domicile's own identity."""
-    return region.api_as(USER, ["system:masters"], audit.INTRUDER)
+def intruder(region: localfleet.Region, user: str = USER, *groups: str) -> localfleet.ApiClient:
+    """A member, for somebody with all rights and an identity that the fence lets through: by default Domicile's own."""
+    return region.api_as(user, ["system:masters", *groups], audit.INTRUDER)
 
 
 def client(text: str) -> kube.KubeClient:

@@ -1,6 +1,5 @@
 """What somebody changes on a member: of ours it is repaired, within about a second; what is not ours is left alone."""
 
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,18 +21,8 @@ OTHER_IMAGE = "registry.example/serving/other@sha256:" + "ef" * 32
 @pytest.fixture(scope="module")
 def placed(world: World, _shared_operator: OperatorProcess) -> Iterator[str]:
     """The namespace of a model that serves in Singapore, for all tests that leave it as they found it."""
-    _shared_operator.resume()
-    name = f"drift-{secrets.token_hex(4)}"
-    world.hub.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    world.hub.apply(policy(name, name, "SG"))
-    world.model(name)
-    world.ready(name, on="sg")
-    yield name
-    world.delete(name)
-    world.gone(name)
-    world.end_policy(name)
-    world.hub.delete(f"/api/v1/namespaces/{name}")
-    world.member("sg").delete(f"/api/v1/namespaces/{name}")
+    with world.a_model_in_singapore("drift", _shared_operator) as name:
+        yield name
 
 
 @dataclass(frozen=True)

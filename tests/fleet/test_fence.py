@@ -1,7 +1,6 @@
 """The fence on real API servers, the hub stopped: what is refused to whom, what goes on, and what happens to it when it is touched."""
 
 import json
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -27,20 +26,9 @@ EDITOR = "editor-of-the-namespace"
 @pytest.fixture(scope="module")
 def scene(world: World, _shared_operator: OperatorProcess) -> Iterator[Scene]:
     """A model that serves in Singapore, and nobody on the hub who could mend anything."""
-    _shared_operator.resume()
-    name = f"fence-{secrets.token_hex(4)}"
-    world.hub.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    world.hub.apply(policy(name, name, "SG"))
-    world.model(name)
-    world.ready(name, on="sg")
-    _shared_operator.stop()
-    yield _scene(world, name)
-    _shared_operator.resume()
-    world.delete(name)
-    world.gone(name)
-    world.end_policy(name)
-    world.hub.delete(f"/api/v1/namespaces/{name}")
-    world.member("sg").delete(f"/api/v1/namespaces/{name}")
+    with world.a_model_in_singapore("fence", _shared_operator) as name:
+        _shared_operator.stop()
+        yield _scene(world, name)
 
 
 def _scene(world: World, namespace: str) -> Scene:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import ssl
 import subprocess
@@ -18,7 +19,7 @@ import yaml
 
 from domicile.localfleet.apiclient import ApiClient
 from domicile.localfleet.fleet import Fleet
-from fleet.audit import INTRUDER, OPERATOR
+from fleet import members
 
 REPOSITORY = Path(__file__).parents[2]
 NAMESPACE = "domicile-system"
@@ -68,9 +69,26 @@ class World:
     def member(self, name: str) -> ApiClient:
         return self.fleet.regions[name].api()
 
-    def intruder(self, name: str, user: str = OPERATOR, *groups: str) -> ApiClient:
-        """A member, for somebody with all rights and an identity that the fence lets through: by default Domicile's own."""
-        return self.fleet.regions[name].api_as(user, ["system:masters", *groups], INTRUDER)
+    def intruder(self, name: str, user: str = members.USER, *groups: str) -> ApiClient:
+        """A member, for somebody whom its fence does not stop: see members.intruder."""
+        return members.intruder(self.fleet.regions[name], user, *groups)
+
+    @contextmanager
+    def a_model_in_singapore(self, prefix: str, operator: "OperatorProcess") -> Iterator[str]:
+        """The namespace of a model that serves there, for all tests of a module; the operator runs when it comes and when it goes."""
+        operator.resume()
+        name = f"{prefix}-{secrets.token_hex(4)}"
+        self.hub.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        self.hub.apply(policy(name, name, "SG"))
+        self.model(name)
+        self.ready(name, on="sg")
+        yield name
+        operator.resume()
+        self.delete(name)
+        self.gone(name)
+        self.end_policy(name)
+        self.hub.delete(f"/api/v1/namespaces/{name}")
+        self.member("sg").delete(f"/api/v1/namespaces/{name}")
 
     def cli(self, *arguments: str) -> str:
         """Run the command; fails with what it printed."""

@@ -12,7 +12,7 @@ import pytest
 
 import builders
 from domicile import fleet, kube, residency, serving
-from domicile.fleet import connection, guard, inventory, kinds, member
+from domicile.fleet import connection, inventory, kinds, member
 from domicile.kube import errors
 from domicile.placement import Connected, OutOfSight, ServingAvailable, ServingMissing
 from fake_api import FakeApi
@@ -193,7 +193,7 @@ async def test_all_watches_share_one_look(monkeypatch: pytest.MonkeyPatch) -> No
     api.before = lambda verb, path: asked.append(path)
     async with registered(lambda _: api) as r:
         await r.connected()
-        await eventually(lambda: api.watching == len(kinds.KIND) + len(guard.KINDS))
+        await eventually(lambda: api.watching == len(kinds.KIND) + len(kinds.FENCE))
         # Before anything, for the lists, and for the watches.
         assert asked.count("/api/v1/namespaces/kube-system") == 3
 
@@ -299,7 +299,7 @@ async def test_one_watch_that_fails_is_given_time_while_the_server_answers() -> 
 async def test_kserve_that_is_missing_is_said_and_found_when_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "_LOOK_FOR_SERVING_SECONDS", 0.1)
     api = FakeApi()
-    api.served = {*kinds.KIND, *guard.KINDS.values()} - set(kinds.SERVING_KINDS)
+    api.served = {*kinds.KIND, *kinds.FENCE.values()} - set(kinds.SERVING_KINDS)
     api.put(kinds.INFERENCE_SERVICES, {"metadata": {"name": "theirs", "namespace": "x"}})
     async with registered(lambda _: api) as r:
         await r.connected()

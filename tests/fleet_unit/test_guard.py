@@ -11,7 +11,7 @@ import pytest
 
 import builders
 from domicile import fleet, kube
-from domicile.fleet import guard, proofs, sweep
+from domicile.fleet import guard, kinds, proofs, sweep
 from domicile.kube import errors
 from domicile.placement import FenceDown, FenceInForce
 from fake_api import FENCE, FakeApi
@@ -77,7 +77,7 @@ async def test_a_member_without_it_gets_it_whole() -> None:
     assert api.writes == [*wanted, "create Namespace/domicile-fence"]
     for manifest in FENCE.manifests():
         assert (
-            api.objects[(guard.KINDS[manifest["kind"]], "", manifest["metadata"]["name"])]["spec"] == manifest["spec"]
+            api.objects[(kinds.FENCE[manifest["kind"]], "", manifest["metadata"]["name"])]["spec"] == manifest["spec"]
         )
 
 
@@ -346,8 +346,8 @@ STRANGERS: Mapping[str, tuple[list[dict[str, Any]], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize(("found", "expected"), STRANGERS.values(), ids=STRANGERS.keys())
 def test_what_was_not_made_for_a_model(found: list[dict[str, Any]], expected: tuple[str, ...]) -> None:
-    kinds = ("InferenceService", "Deployment", "ReplicaSet", "Pod")
-    assert sweep.strangers(*([each for each in found if each["kind"] == kind] for kind in kinds)) == expected
+    chain = ("InferenceService", "Deployment", "ReplicaSet", "Pod")
+    assert sweep.strangers(*([each for each in found if each["kind"] == kind] for kind in chain)) == expected
 
 
 async def test_a_namespace_with_workloads_of_others_is_not_used() -> None:

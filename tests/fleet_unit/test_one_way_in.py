@@ -6,7 +6,7 @@ from pathlib import Path
 
 import domicile.fleet
 from domicile import kube
-from domicile.fleet import guard
+from domicile.fleet import kinds
 
 FOLDER = Path(domicile.fleet.__file__).parent
 PACKAGE = FOLDER.parent
@@ -71,7 +71,7 @@ def test_the_guard_writes_the_fence_and_its_namespace_alone() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITING
     }
     assert written == {("create", "NAMESPACES"), ("apply", "kind"), ("json_patch", "kind")}
-    assert set(guard.KINDS.values()) == {
+    assert set(kinds.FENCE.values()) == {
         kube.VALIDATING_ADMISSION_POLICIES,
         kube.VALIDATING_ADMISSION_POLICY_BINDINGS,
     }

@@ -1,7 +1,7 @@
 """A reflector keeps a cache in step whatever the server and the network do. The server is a fake one, made for faults."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
@@ -229,17 +229,22 @@ async def test_a_failure_is_told_and_taken_back() -> None:
         assert len(states) == 2
 
 
+async def failed(server: FakeApiServer, admit: Callable[[], Awaitable[None]]) -> None:
+    """A reflector of the server has run until its first failure."""
+    client = server.client()
+    reflector = kube.Reflector(client, kube.CONFIG_MAPS, random=Random(1), admit=admit)
+    task = asyncio.create_task(reflector.run())
+    await eventually(lambda: reflector.failure)
+    task.cancel()
+    await client.close()
+
+
 async def test_nothing_is_asked_of_a_server_that_is_not_admitted() -> None:
     async def refuse() -> None:
         raise kube.Unreachable("there", "ADMIT", "it is another one")
 
     async with fake_api_server() as server:
-        client = server.client()
-        reflector = kube.Reflector(client, kube.CONFIG_MAPS, random=Random(1), admit=refuse)
-        task = asyncio.create_task(reflector.run())
-        await eventually(lambda: reflector.failure)
-        task.cancel()
-        await client.close()
+        await failed(server, refuse)
         assert not server.lists
         assert not server.watches
 
@@ -254,12 +259,7 @@ async def test_a_server_is_looked_at_again_between_the_list_and_the_watch() -> N
             raise kube.Unreachable("there", "ADMIT", "it is another one")
 
     async with fake_api_server() as server:
-        client = server.client()
-        reflector = kube.Reflector(client, kube.CONFIG_MAPS, random=Random(1), admit=refuse_after_the_first)
-        task = asyncio.create_task(reflector.run())
-        await eventually(lambda: reflector.failure)
-        task.cancel()
-        await client.close()
+        await failed(server, refuse_after_the_first)
         assert len(server.lists) == 1
         assert not server.watches
 

@@ -50,7 +50,7 @@ def _reachable(view: ClusterView) -> Claim:
 
 def _fenced(view: ClusterView) -> Claim:
     if isinstance(view.connection, OutOfSight):
-        return Claim("FenceInForce", "Unknown", "OutOfSight", "the member cannot be seen")
+        return _unseen("FenceInForce")
     if isinstance(view.fence, FenceDown):
         return Claim("FenceInForce", "False", view.fence.reason, view.fence.message)
     message = f"the member refused what fence {view.fence.digest} refuses"
@@ -59,7 +59,7 @@ def _fenced(view: ClusterView) -> Claim:
 
 def _serving(view: ClusterView) -> Claim:
     if isinstance(view.connection, OutOfSight):
-        return Claim("ServingAvailable", "Unknown", "OutOfSight", "the member cannot be seen")
+        return _unseen("ServingAvailable")
     if isinstance(view.serving, ServingMissing):
         return Claim("ServingAvailable", "False", "KServeMissing", view.serving.message)
     return Claim("ServingAvailable", "True", "KServeFound", "InferenceServices are served")
@@ -68,7 +68,7 @@ def _serving(view: ClusterView) -> Claim:
 def _facts(view: ClusterView, law: Law, now: datetime) -> Claim:
     """Whether what the nodes say of themselves can be, if what was attested is right."""
     if isinstance(view.connection, OutOfSight):
-        return Claim("FactsConsistent", "Unknown", "OutOfSight", "the member cannot be seen")
+        return _unseen("FactsConsistent")
     found = facts.sites(view.member, law.attestations, now, view.reported).sites[0].facts
     if found.contradictions:
         message = f"{'; '.join(found.contradictions)}, and that contradicts what was attested: find out which is right"
@@ -78,6 +78,10 @@ def _facts(view: ClusterView, law: Law, now: datetime) -> Claim:
             "FactsConsistent", "Unknown", "NothingAttested", "no ClusterAttestation is in force for this cluster"
         )
     return Claim("FactsConsistent", "True", "Consistent", "the nodes say nothing that contradicts what was attested")
+
+
+def _unseen(kind: str) -> Claim:
+    return Claim(kind, "Unknown", "OutOfSight", "the member cannot be seen")
 
 
 def _steadied(claim: Claim, before: RegionalClusterStatus) -> Claim:

@@ -3,7 +3,6 @@
 from domicile.fence.labels import MANAGED_BY, MANAGED_NAMESPACE, is_managed
 from domicile.fence.namespace import PROBED_NAMESPACE, namespace
 from domicile.fence.policy import Policy
-from domicile.fence.probes import Probe
 from domicile.fence.rendering import Fence, fence_of
 
 __all__ = [
@@ -12,7 +11,6 @@ __all__ = [
     "PROBED_NAMESPACE",
     "Fence",
     "Policy",
-    "Probe",
     "fence_of",
     "is_managed",
     "namespace",

@@ -22,15 +22,20 @@ def table(rows: Mapping[str, Iterable[str]]) -> str:
     return f"{{{', '.join(f'{string(key)}: {strings(rows[key])}' for key in sorted(rows))}}}"
 
 
+def by(user: str) -> str:
+    """Whether that user asks."""
+    return f"request.userInfo.username == {string(user)}"
+
+
 def managed(namespace: str) -> str:
     """Whether the labels of `namespace`, a Namespace object, say that it is Domicile's."""
     key, value = MANAGED_NAMESPACE
     return f"{namespace}.metadata.?labels[?{string(key)}].orValue('') == {string(value)}"
 
 
+SUBRESOURCE: Final = "request.?subResource.orValue('')"
 KEY: Final = (
-    "request.resource.group + '/' + request.resource.resource"
-    " + (request.?subResource.orValue('') == '' ? '' : '/' + request.?subResource.orValue(''))"
+    f"request.resource.group + '/' + request.resource.resource + ({SUBRESOURCE} == '' ? '' : '/' + {SUBRESOURCE})"
 )
 """The kind that is written, as `Writers` names it."""
 CONTENT: Final = (

@@ -1,5 +1,6 @@
 """The policies of the fence, one a question: who writes, who connects, whose the namespace is, and what Domicile itself may do."""
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from domicile.api import MemberIdentities
@@ -15,14 +16,14 @@ def writers_policy(who: MemberIdentities) -> Policy:
     """Only the right creators."""
     table = {kind: row.users for row in writers(who) for kind in row.kinds}
     whole = (KSERVE_GROUP, *ROUTING_GROUPS)
-    kinds = sorted(each for each in {*table, *NOBODYS, "/secrets"} if each.partition("/")[0] not in whole)
+    kinds = [each for each in (*table, *NOBODYS, "/secrets") if each.partition("/")[0] not in whole]
     rules = (
         # KServe serves more kinds than Domicile uses, and makes containers of them.
         Rule((KSERVE_GROUP,), ("*/*",), _WRITE, "Namespaced"),
-        *(_of_group(group, kinds, _WRITE) for group in sorted({each.partition("/")[0] for each in kinds})),
+        *_rules(kinds, _WRITE),
         # Whatever leads requests to the Service of a model, from wherever.
         Rule(ROUTING_GROUPS, ("*",), _WRITE, "Namespaced"),
-        *(_of_group(group, _DELETED, ("DELETE",)) for group in _groups(_DELETED)),
+        *_rules(_DELETED, ("DELETE",)),
     )
     return Policy(
         short="writers",
@@ -30,7 +31,7 @@ def writers_policy(who: MemberIdentities) -> Policy:
         rules=rules,
         variables={
             "kind": cel.KEY,
-            "enders": f"request.userInfo.username == {cel.string(who.controller('pod-garbage-collector'))}"
+            "enders": f"{cel.by(who.controller('pod-garbage-collector'))}"
             f" || request.userInfo.?groups.orValue([]).exists(g, g == {cel.string(who.nodes)})",
             # The API server itself makes the period 0 for a pod that has no node, or that has ended.
             "ended": "oldObject.spec.?nodeName.orValue('') == ''"
@@ -72,10 +73,8 @@ def writers_policy(who: MemberIdentities) -> Policy:
 
 def _harmless(who: MemberIdentities) -> str:
     """What changes nothing that the fence is about, by whom RBAC allows it."""
-    by_kserve = (
-        f"request.resource.group == {cel.string(KSERVE_GROUP)} && request.userInfo.username == {cel.string(who.kserve)}"
-    )
-    by_gc = f"request.userInfo.username == {cel.string(who.controller('generic-garbage-collector'))}"
+    by_kserve = f"request.resource.group == {cel.string(KSERVE_GROUP)} && {cel.by(who.kserve)}"
+    by_gc = cel.by(who.controller("generic-garbage-collector"))
     same_owners = " == ".join(
         f"{each}.metadata.?ownerReferences.orValue([]).map(o, o.uid)" for each in ("object", "oldObject")
     )
@@ -104,7 +103,7 @@ def _harmless(who: MemberIdentities) -> str:
 def connect_policy() -> Policy:
     """Nobody gets into a running model."""
     message = (
-        "request.userInfo.username + ' may not connect to ' + request.resource.resource + '/' + request.?subResource.orValue('')"
+        f"request.userInfo.username + ' may not connect to ' + request.resource.resource + '/' + {cel.SUBRESOURCE}"
         " + ' in a namespace of Domicile: nobody may'"
     )
     return Policy(
@@ -136,8 +135,7 @@ def namespaces_policy(who: MemberIdentities) -> Policy:
         variables={},
         validations=(
             Validation(
-                f"request.userInfo.username == {cel.string(who.hub)} || (request.operation == 'UPDATE'"
-                " && object.metadata.?labels == oldObject.metadata.?labels)",
+                f"{cel.by(who.hub)} || (request.operation == 'UPDATE' && {cel.same('labels')})",
                 f"request.userInfo.username + ' may not make a namespace of Domicile, nor change its labels: only {who.hub} may'",
             ),
         ),
@@ -150,7 +148,6 @@ def hub_policy(who: MemberIdentities) -> Policy:
     """Domicile's own identity, stolen or misled, makes nothing outside managed namespaces. It may delete: a workload can be
     withdrawn whatever became of the namespace's label."""
     is_managed, was_managed = cel.managed("object"), cel.managed("oldObject")
-    whose = f"request.userInfo.username == {cel.string(who.hub)}"
     return Policy(
         short="hub",
         about="Refuses what Domicile's own identity would write outside managed namespaces.",
@@ -166,14 +163,15 @@ def hub_policy(who: MemberIdentities) -> Policy:
         },
         validations=(Validation("variables.managed", f"'{who.hub} writes in namespaces of Domicile alone'"),),
         in_managed_namespaces=False,
-        conditions={"whose": whose},
+        conditions={"whose": cel.by(who.hub)},
     )
 
 
-def _groups(kinds: tuple[str, ...]) -> list[str]:
-    return sorted({each.partition("/")[0] for each in kinds})
-
-
-def _of_group(group: str, kinds: list[str] | tuple[str, ...], operations: tuple[str, ...]) -> Rule:
-    resources = tuple(sorted(each.partition("/")[2] for each in kinds if each.partition("/")[0] == group))
-    return Rule((group,), resources, operations, "Namespaced")
+def _rules(kinds: Iterable[str], operations: tuple[str, ...]) -> Iterator[Rule]:
+    """A rule a group, by group and resource."""
+    by_group: dict[str, list[str]] = {}
+    for kind in sorted(kinds):
+        group, _, resource = kind.partition("/")
+        by_group.setdefault(group, []).append(resource)
+    for group, resources in by_group.items():
+        yield Rule((group,), tuple(resources), operations, "Namespaced")

@@ -1,6 +1,6 @@
 """A ValidatingAdmissionPolicy and its binding, spelled out with every default, so that what a member has can be compared whole."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -95,8 +95,8 @@ class Policy:
                 {"expression": each.expression, "messageExpression": each.message, "reason": "Forbidden"}
                 for each in validations
             ],
-            **_unless_empty("variables", _named(self.variables)),
-            **_unless_empty("matchConditions", _named(self._conditions())),
+            **_named("variables", self.variables),
+            **_named("matchConditions", self._conditions()),
         }
         about = {"domicile.dev/about": self.about}
         metadata = {"name": self.name, "labels": _LABELS, "annotations": about}
@@ -121,10 +121,7 @@ class Policy:
         }
 
 
-def _named(expressions: Mapping[str, str]) -> list[Manifest]:
-    return [{"name": name, "expression": expression} for name, expression in expressions.items()]
-
-
-def _unless_empty(key: str, items: Iterable[Manifest]) -> Manifest:
-    found = list(items)
-    return {key: found} if found else {}
+def _named(key: str, expressions: Mapping[str, str]) -> Manifest:
+    """The list under that key, which is left out where it would be empty."""
+    listed = [{"name": name, "expression": expression} for name, expression in expressions.items()]
+    return {key: listed} if listed else {}

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from domicile.fence.cel import SUBRESOURCE
+
 _PREFIX: Final = "fence-probe-"
 
 
@@ -25,7 +27,7 @@ class Probe:
     def expression(self) -> str:
         """Whether a request is this probe, in CEL."""
         return (
-            "request.operation == 'CREATE' && request.resource.resource == 'serviceaccounts' && request.?subResource.orValue('') == ''"
+            f"request.operation == 'CREATE' && request.resource.resource == 'serviceaccounts' && {SUBRESOURCE} == ''"
             f" && object.metadata.?name.orValue('') == '{self.object_name}'"
         )
 

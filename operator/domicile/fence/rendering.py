@@ -15,6 +15,8 @@ from domicile.residency.canonical import digest_of
 class Fence:
     """What a member must have."""
 
+    who: MemberIdentities
+    """The lawful writers, of which all the rest follows."""
     policies: tuple[Policy, ...]
     digest: str
     """Of all of it. Refused probes say it, so that they show which fence it is that refuses them."""
@@ -42,4 +44,4 @@ def fence_of(who: MemberIdentities) -> Fence:
         policies.hub_policy(who),
     )
     blank = [manifest for policy in made for manifest in policy.manifests("")]
-    return Fence(made, digest_of(blank).removeprefix("sha256:")[:16])
+    return Fence(who, made, digest_of(blank).removeprefix("sha256:")[:16])

@@ -93,7 +93,7 @@ NOBODYS: Final = (
     # Names that follow it would lead elsewhere, and its annotations redirect.
     "networking.k8s.io/ingresses/status",
 )
-"""Looked at, so that they are refused: whatever else can start a container."""
+"""Looked at, so that they are refused: whatever else can start a container, and what leads elsewhere."""
 
 
 def _of_pods(who: MemberIdentities) -> tuple[str, ...]:

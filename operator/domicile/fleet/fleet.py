@@ -54,8 +54,8 @@ class Fleet:
         With a new kubeconfig what was seen stays until the new connection says otherwise; with a new UID it is another
         cluster, and with other lawful writers its fence is another: then nothing that was seen counts.
         """
-        member, fence = self._members.get(name), fence_of(identities)
-        if member is not None and (member.id.uid, member.guard.fence) == (uid, fence):
+        member = self._members.get(name)
+        if member is not None and (member.id.uid, member.guard.fence.who) == (uid, identities):
             if self._kubeconfigs[name] != kubeconfig:
                 self._kubeconfigs[name] = kubeconfig
                 member.connection.reopen(lambda: self._connect(kubeconfig))
@@ -64,7 +64,7 @@ class Fleet:
         member = Member(
             MemberId(name, uid),
             lambda: self._connect(kubeconfig),
-            fence,
+            fence_of(identities),
             self._clock,
             self._random,
             self._on_change,

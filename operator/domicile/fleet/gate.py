@@ -17,7 +17,8 @@ from domicile.fleet.errors import (
     NamespaceNotOwned,
     NotLeading,
 )
-from domicile.kube import NAMESPACES, Api, Conflict, NotFound, Object, Resource, shape
+from domicile.fleet.lookup import find
+from domicile.kube import NAMESPACES, Api, Conflict, Object, Resource, shape
 from domicile.placement.view import Connected, OutOfSight
 from domicile.residency import MemberId, ModelRef, Permit
 from domicile.serving.workload import Workload
@@ -147,7 +148,7 @@ def _in_step(site: Site, manifest: Object) -> bool:
     """Whether the cache has it as it is wanted; among what has not drifted is the label with the model's UID."""
     metadata = manifest["metadata"]
     cached = site.cached(checks.resource_of(manifest), metadata["name"], metadata["namespace"])
-    return cached is not None and not _deleting(cached) and not serving.drift(manifest, cached)
+    return cached is not None and not kinds.deleting(cached) and not serving.drift(manifest, cached)
 
 
 async def _ensure_namespace(
@@ -155,7 +156,7 @@ async def _ensure_namespace(
 ) -> tuple[Object, bool]:
     """The namespace, and whether it had to be written."""
     name: str = manifest["metadata"]["name"]
-    live = await _get(api, NAMESPACES, name)  # Not from the cache: it may have changed hands since.
+    live = await find(api, NAMESPACES, name)  # Not from the cache: it may have changed hands since.
     if live is None:
         still_valid()
         try:
@@ -168,7 +169,7 @@ async def _ensure_namespace(
             f"namespace {name} of {site.id} is there already and is not Domicile's, which takes none over. Give the model"
             " another namespace, or remove that one"
         )
-    if _deleting(live):
+    if kinds.deleting(live):
         raise BeingDeleted(f"namespace {name} of {site.id} is being deleted; it is made anew once it is gone")
     if not serving.drift(manifest, live):
         return live, False
@@ -182,7 +183,7 @@ async def _ensure(api: Api, site: Site, model: ModelRef, manifest: Object, still
     kind = checks.resource_of(manifest)
     name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
     # The cache may lag behind our own last write: before writing, look.
-    live = await _get(api, kind, name, namespace)
+    live = await find(api, kind, name, namespace)
     if live is None:
         precondition = {}
     else:
@@ -225,16 +226,5 @@ def _accept(live: Object, model: ModelRef, site: Site, kind: str) -> None:
         raise ForeignObject(
             f"{where} is there already and {whose}: it is left as it is. Remove it, or rename the model"
         )
-    if _deleting(live):
+    if kinds.deleting(live):
         raise BeingDeleted(f"{where} is being deleted; it is made anew once it is gone")
-
-
-async def _get(api: Api, kind: Resource, name: str, namespace: str | None = None) -> Object | None:
-    try:
-        return await api.get(kind, name, namespace)
-    except NotFound:
-        return None
-
-
-def _deleting(manifest: Object) -> bool:
-    return "deletionTimestamp" in shape.metadata(manifest)

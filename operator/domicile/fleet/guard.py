@@ -10,21 +10,19 @@ from typing import Final, Protocol
 from domicile.fence import PROBED_NAMESPACE, Fence, Policy, is_managed
 from domicile.fleet import proofs
 from domicile.fleet.errors import FenceNotInForce, GateError, NamespaceNotOwned
-from domicile.fleet.kinds import FIELD_MANAGER, INFERENCE_SERVICES
+from domicile.fleet.kinds import FENCE, FIELD_MANAGER, INFERENCE_SERVICES
+from domicile.fleet.lookup import find, listed
 from domicile.fleet.sweep import strangers
 from domicile.kube import (
     DEPLOYMENTS,
     NAMESPACES,
     PODS,
     REPLICA_SETS,
-    VALIDATING_ADMISSION_POLICIES,
-    VALIDATING_ADMISSION_POLICY_BINDINGS,
     Api,
     Backoff,
     Conflict,
     Forbidden,
     KubeError,
-    NotFound,
     Object,
     Resource,
     shape,
@@ -39,11 +37,6 @@ SHOWN_EVERY: Final = 60.0
 _BETWEEN_LOOKS: Final = 0.2
 _SHOWN: Final = 3
 """Of what is in the way, how much a message names."""
-KINDS: Final = {
-    "ValidatingAdmissionPolicy": VALIDATING_ADMISSION_POLICIES,
-    "ValidatingAdmissionPolicyBinding": VALIDATING_ADMISSION_POLICY_BINDINGS,
-}
-"""What the fence is made of, by kind."""
 
 
 class Seen(Protocol):
@@ -158,7 +151,7 @@ class Guard:
         found = [
             f"{manifest['kind']} {manifest['metadata']['name']}"
             for manifest in self._manifests
-            if not _as_it_must_be(manifest, self._seen.get(KINDS[manifest["kind"]], manifest["metadata"]["name"], ""))
+            if not _as_it_must_be(manifest, self._seen.get(FENCE[manifest["kind"]], manifest["metadata"]["name"], ""))
         ]
         if self._seen.get(NAMESPACES, PROBED_NAMESPACE, "") is None:
             found.append(f"Namespace {PROBED_NAMESPACE}")
@@ -171,10 +164,10 @@ class Guard:
         """Put right what is broken. The cache may be behind: what it shows as broken is looked at."""
         broken = self._broken()
         for manifest in self._manifests:
-            kind, name = KINDS[manifest["kind"]], manifest["metadata"]["name"]
+            kind, name = FENCE[manifest["kind"]], manifest["metadata"]["name"]
             if f"{manifest['kind']} {name}" not in broken:
                 continue
-            live = await _get(api, kind, name)
+            live = await find(api, kind, name)
             if _as_it_must_be(manifest, live):
                 continue
             self._leading()
@@ -189,7 +182,7 @@ class Guard:
         await self._have_probed_namespace(api)
 
     async def _have_probed_namespace(self, api: Api) -> None:
-        found = self._seen.get(NAMESPACES, PROBED_NAMESPACE, "") or await _get(api, NAMESPACES, PROBED_NAMESPACE)
+        found = self._seen.get(NAMESPACES, PROBED_NAMESPACE, "") or await find(api, NAMESPACES, PROBED_NAMESPACE)
         if found is None:
             self._leading()
             with contextlib.suppress(Conflict):
@@ -224,20 +217,13 @@ def _as_it_must_be(manifest: Object, live: Object | None) -> bool:
 
 async def _sweep(api: Api, namespace: str) -> None:
     services, deployments, replica_sets, pods = await asyncio.gather(
-        *(_all(api, kind, namespace) for kind in (INFERENCE_SERVICES, DEPLOYMENTS, REPLICA_SETS, PODS))
+        *(listed(api, kind, namespace) for kind in (INFERENCE_SERVICES, DEPLOYMENTS, REPLICA_SETS, PODS))
     )
     if found := strangers(services, deployments, replica_sets, pods):
         raise NamespaceNotOwned(
             f"{', '.join(found[:_SHOWN])} in namespace {namespace} {'was' if len(found) == 1 else 'were'} not made for a model:"
             " remove what is not Domicile's there, or give the models of that namespace another one"
         )
-
-
-async def _all(api: Api, kind: Resource, namespace: str) -> tuple[Object, ...]:
-    try:
-        return (await api.list(kind, namespace)).items
-    except NotFound:  # KServe is not installed there.
-        return ()
 
 
 def _down(error: Exception) -> FenceDown:
@@ -248,10 +234,3 @@ def _down(error: Exception) -> FenceDown:
             return FenceDown("FenceNotPermitted", f"{error}. `domicile cluster join` gives the rights that are missing")
         case _:
             return FenceDown(type(error).__name__, str(error))
-
-
-async def _get(api: Api, kind: Resource, name: str) -> Object | None:
-    try:
-        return await api.get(kind, name)
-    except NotFound:
-        return None

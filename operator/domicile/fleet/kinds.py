@@ -12,6 +12,8 @@ from domicile.kube import (
     REPLICA_SETS,
     SERVICE_ACCOUNTS,
     SERVICES,
+    VALIDATING_ADMISSION_POLICIES,
+    VALIDATING_ADMISSION_POLICY_BINDINGS,
     Object,
     Resource,
     shape,
@@ -36,6 +38,11 @@ KIND: Final[Mapping[Resource, str]] = {
     INFERENCE_SERVICES: "InferenceService",
     SERVING_RUNTIMES: "ServingRuntime",
 }
+FENCE: Final[Mapping[str, Resource]] = {
+    "ValidatingAdmissionPolicy": VALIDATING_ADMISSION_POLICIES,
+    "ValidatingAdmissionPolicyBinding": VALIDATING_ADMISSION_POLICY_BINDINGS,
+}
+"""What the fence is made of, by the kind in its manifests."""
 WRITTEN: Final = (SERVICE_ACCOUNTS, SERVING_RUNTIMES, INFERENCE_SERVICES)
 """What Domicile itself makes for a model, in the order in which it makes it."""
 COMPANIONS: Final = (SERVING_RUNTIMES, SERVICE_ACCOUNTS)
@@ -156,7 +163,7 @@ def pod_kept(manifest: Object) -> Object:
 
 
 def spec_kept(manifest: Object) -> Object:
-    """What it says, whatever its labels and heartbeat."""
+    """What it says, whoever labelled it."""
     return {"metadata": {"name": shape.metadata(manifest).get("name")}, "spec": manifest.get("spec")}
 
 

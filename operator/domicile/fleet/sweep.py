@@ -1,7 +1,9 @@
 """What is in a managed namespace and was not made for a model: it was there before the fence, or came while it was down. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
+from domicile.fleet.kinds import deleting
+from domicile.fleet.sight import name_of
 from domicile.kube import Object, shape
 from domicile.serving.workload import MODEL_LABEL
 
@@ -20,16 +22,9 @@ def strangers(
     ):
         there = tuple(objects)
         lawful = frozenset(_uid(each) for each in there if _owner(each, owned_by) in owners)
-        found += _names(kind, (each for each in there if _uid(each) not in lawful))
+        found += [f"{kind} {name_of(each)}" for each in there if _uid(each) not in lawful and not deleting(each)]
         owners = lawful
     return tuple(found)
-
-
-def _names(kind: str, objects: Iterable[Object]) -> Iterator[str]:
-    for each in objects:
-        metadata = shape.metadata(each)
-        if "deletionTimestamp" not in metadata:
-            yield f"{kind} {shape.text(metadata.get('name'))}"
 
 
 def _uid(manifest: Object) -> str:

@@ -7,23 +7,10 @@ from typing import Final
 
 from domicile.fence import PROBED_NAMESPACE
 from domicile.fleet import kinds
-from domicile.kube import (
-    NAMESPACES,
-    NODES,
-    PODS,
-    VALIDATING_ADMISSION_POLICIES,
-    VALIDATING_ADMISSION_POLICY_BINDINGS,
-    Api,
-    Change,
-    KubeError,
-    Object,
-    Reflector,
-    Resource,
-)
+from domicile.kube import NAMESPACES, NODES, PODS, Api, Change, KubeError, Object, Reflector, Resource
 from domicile.serving.workload import MODEL_LABEL
 
-_FENCE: Final = (VALIDATING_ADMISSION_POLICIES, VALIDATING_ADMISSION_POLICY_BINDINGS)
-"""What the fence is made of."""
+_FENCE: Final = tuple(kinds.FENCE.values())
 _TRIMMED: Final[Mapping[Resource, Callable[[Object], Object]]] = {
     **dict.fromkeys(_FENCE, kinds.spec_kept),
     NAMESPACES: kinds.namespace_kept,

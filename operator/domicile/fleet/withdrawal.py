@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from domicile.fleet import gate, kinds, sight
 from domicile.fleet.gate import Site
+from domicile.fleet.lookup import find, listed
 from domicile.kube import Api, Conflict, NotFound, Object, Propagation, Resource, shape
 from domicile.residency import ModelRef
 from domicile.serving.workload import MODEL_LABEL
@@ -53,27 +54,17 @@ async def _find(api: Api, model: ModelRef, of: Iterable[Resource]) -> Found:
     """What says that it is of a model of that name, of whatever UID, as it is now: asked of the server, because a cache may
     lag."""
     asked = tuple(of)
-    listed = await asyncio.gather(*(_list(api, kind, model) for kind in asked))
-    return dict(zip(asked, listed, strict=True))
-
-
-async def _list(api: Api, kind: Resource, model: ModelRef) -> tuple[Object, ...]:
-    try:
-        page = await api.list(kind, model.namespace, label_selector=f"{MODEL_LABEL}={model.name}")
-    except NotFound:  # The kind is not served: KServe is not installed there.
-        return ()
-    return page.items
+    selector = f"{MODEL_LABEL}={model.name}"
+    found = await asyncio.gather(*(listed(api, kind, model.namespace, selector) for kind in asked))
+    return dict(zip(asked, found, strict=True))
 
 
 async def _with_named(api: Api, model: ModelRef, found: tuple[Object, ...]) -> tuple[Object, ...]:
     """Also the InferenceService of the model's name that bears any mark of Domicile, whatever became of its labels."""
     if any(sight.name_of(manifest) == model.name for manifest in found):
         return found
-    try:
-        named = await api.get(kinds.INFERENCE_SERVICES, model.name, model.namespace)
-    except NotFound:
-        return found
-    return (*found, named) if kinds.bears_our_mark(named) else found
+    named = await find(api, kinds.INFERENCE_SERVICES, model.name, model.namespace)
+    return (*found, named) if named is not None and kinds.bears_our_mark(named) else found
 
 
 async def _delete(api: Api, model: ModelRef, found: Found) -> None:

@@ -21,7 +21,7 @@ TIMEOUT_SECONDS = 60.0
 class ApiClient:
     """Thread-safe: each thread has its own connection."""
 
-    def __init__(self, url: str, authority: Path, identity: certs.KeyPair, agent: str = "domicile-localfleet") -> None:
+    def __init__(self, url: str, authority: Path, identity: certs.KeyPair, agent: str = MANAGER) -> None:
         self.url, self._agent = url, agent
         self._host = urlsplit(url).netloc
         self._tls = ssl.create_default_context(cafile=str(authority))

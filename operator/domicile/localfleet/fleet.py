@@ -77,7 +77,7 @@ class Cluster:
         """A set-up client with the administrator's rights."""
         return apiclient.ApiClient(self.url, self.authority, self.plane.identities.admin)
 
-    def api_as(self, user: str, groups: Sequence[str] = (), agent: str = "domicile-localfleet") -> apiclient.ApiClient:
+    def api_as(self, user: str, groups: Sequence[str] = (), agent: str = apiclient.MANAGER) -> apiclient.ApiClient:
         """A client with this identity, whose requests are told from others of that user by the agent that they name."""
         return apiclient.ApiClient(self.url, self.authority, self._identity(user, groups)[1], agent)
 

@@ -57,15 +57,19 @@ def _as_pulled(model: SovereignModel, mirrors: tuple[tuple[str, str], ...]) -> S
     if not mirrors:
         return model
     spec = model.spec
-    scheme, _, artifact = spec.storage_uri.partition("://")
+    scheme = spec.storage_uri.partition("://")[0]
     runtime = spec.runtime.model_copy(update={"image": mirrored(spec.runtime.image, mirrors)})
-    changed = {"runtime": runtime, "storage_uri": f"{scheme}://{mirrored(artifact, mirrors)}"}
+    changed = {"runtime": runtime, "storage_uri": f"{scheme}://{mirrored(_model_artifact(spec), mirrors)}"}
     return model.model_copy(update={"spec": spec.model_copy(update=changed)})
 
 
 def artifacts(spec: SovereignModelSpec) -> tuple[str, ...]:
     """Every image and model artifact that the model would run or load, as registry/repository@digest."""
-    return tuple(sorted({spec.runtime.image, spec.storage_uri.split("://", 1)[1]}))
+    return tuple(sorted({spec.runtime.image, _model_artifact(spec)}))
+
+
+def _model_artifact(spec: SovereignModelSpec) -> str:
+    return spec.storage_uri.partition("://")[2]
 
 
 def _service_account(model: SovereignModel) -> Manifest:
@@ -120,7 +124,7 @@ def _inference_service(model: SovereignModel, node_selector: Mapping[str, str]) 
         runtime=name,
         protocol_version=spec.runtime.protocol_version,
         # As an image volume, whatever the scheme: the modelcar shares a process namespace, which `restricted` does not let it.
-        storage_uri=f"oci+native://{spec.storage_uri.partition('://')[2]}",
+        storage_uri=f"oci+native://{_model_artifact(spec)}",
         resources=_resources(spec),
     )
     predictor = kserve_models.predictor_spec(
