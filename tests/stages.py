@@ -32,7 +32,8 @@ def pytest(says: str, *arguments: str, env: Mapping[str, str] | None = None) -> 
     return Stage(says, ("pytest", "--durations=5", "--durations-min=1", *arguments), junit=True, env=env or {})
 
 
-UNIT = ("tests", "--ignore=tests/fleet", "--ignore=tests/chart")
+# On all cores; those of a fleet share one fleet and this machine's one real node, and do not.
+UNIT = ("tests", "--ignore=tests/fleet", "--ignore=tests/chart", "-n=auto", "--dist=worksteal")
 FULL = {"DOMICILE_TESTS": "full"}
 
 STAGES: dict[str, Stage] = {

@@ -8,10 +8,12 @@ import pytest
 
 import builders as a
 from controller.fake_hub_api import FakeHubApi
+from domicile import kube
 from domicile.api import SovereignModel, SovereignModelStatus
 from domicile.controller.app import Operator, PartEnded, _together
 from domicile.controller.hub import resource
 from domicile.controller.settings import Settings
+from domicile.kube.endpoint import anonymous
 
 
 async def run(*parts: Coroutine[Any, Any, None], told_to_stop: bool = False) -> None:
@@ -58,7 +60,11 @@ async def test_a_part_that_fails_says_why() -> None:
 async def test_what_the_operator_placed_is_in_use_without_waiting_for_the_watch() -> None:
     """The answer to its own write is known before the watch tells of it, which then is no change."""
     api = FakeHubApi()
-    operator = Operator(Settings(namespace="domicile", identity="test"), api.client)
+    operator = Operator(
+        Settings(namespace="domicile", identity="test"),
+        api.client,
+        kube.Endpoint("https://hub.example", None, anonymous),
+    )
     operator._store.models.put(api.storage.put(resource(SovereignModel), a.model().wire()))
     (model,) = operator._store.models.readable()
     await operator._hub.write_status(model, SovereignModelStatus(placed_on="sg"))

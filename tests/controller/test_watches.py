@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
+from domicile import kube
 from domicile.api import KINDS
 from domicile.controller import watches
-from domicile.controller.settings import Settings
+from domicile.kube.endpoint import anonymous
 
 Seen = list[tuple[str, str, Mapping[str, Any]]]
 
 
 def handler(seen: Seen, plural: str) -> Any:
     """Of events of a kind, as kopf would call it."""
-    registry = watches.registry(lambda *told: seen.append(told), Settings(namespace="domicile-system", identity="test"))
+    registry = watches.registry(lambda *told: seen.append(told), kube.Endpoint("https://hub.example", None, anonymous))
     return next(each.fn for each in registry._watching.get_all_handlers() if each.id == f"watch-{plural}")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import builders
 from builders import NOW
-from domicile import fleet, kube, residency, serving
+from domicile import fence, fleet, kube, residency, serving
 from domicile.fleet import gate, kinds, withdrawal
 from domicile.serving import MODEL_LABEL, MODEL_UID, Workload
 from fake_api import FakeApi, FakeSite
@@ -169,3 +169,20 @@ async def test_nothing_is_deleted_once_the_lease_is_lost(workload: Workload) -> 
     with pytest.raises(fleet.NotLeading):
         await withdrawal.withdraw(FakeSite(api), workload.model, lambda: False)
     assert api.deletes == []
+
+
+async def test_what_outlived_its_namespace_gets_it_back_and_goes(workload: Workload) -> None:
+    """Outside of all namespaces the API server lets nothing be deleted or changed: tests/fleet/test_fence.py shows it."""
+    api = await placed(workload)
+    api.remove(kube.NAMESPACES, "retail-banking")
+    api.writes.clear()
+    await withdrawal.withdraw(FakeSite(api), workload.model)
+    assert api.writes == ["create Namespace/retail-banking"]
+    assert fence.is_managed(api.objects[(kube.NAMESPACES, "", "retail-banking")]["metadata"]["labels"])
+    assert [what for what, _, _ in api.deletes] == ["inferenceservices/fraud-scorer"]
+
+
+async def test_a_namespace_that_is_gone_with_all_that_was_in_it_is_not_made_again(workload: Workload) -> None:
+    api = FakeApi()
+    assert await withdrawal.withdraw(FakeSite(api), workload.model) == fleet.Withdrawn()
+    assert api.writes == []

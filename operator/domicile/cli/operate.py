@@ -62,14 +62,12 @@ def operate(
     settings = Settings(
         namespace=namespace,
         identity=identity or f"{socket.gethostname()}-{secrets.token_hex(4)}",
-        kubeconfig=str(kubeconfig) if kubeconfig else None,
-        context=context,
         **given,
     )
-    asyncio.run(_run(settings, stop_with_stdin=stop_with_stdin))
+    asyncio.run(_run(settings, kubeconfig, context, stop_with_stdin=stop_with_stdin))
 
 
-async def _run(settings: Any, *, stop_with_stdin: bool) -> None:
+async def _run(settings: Any, kubeconfig: Path | None, context: str | None, *, stop_with_stdin: bool) -> None:
     from domicile import kube
     from domicile.controller.app import Operator, PartEnded
     from domicile.controller.leader import LeadershipLost
@@ -81,11 +79,11 @@ async def _run(settings: Any, *, stop_with_stdin: bool) -> None:
     if stop_with_stdin:
         threading.Thread(target=_until_stdin_ends, args=(loop, stop), daemon=True).start()
     try:
-        client = kube.KubeClient(await _endpoint(settings.kubeconfig, settings.context))
+        client = kube.KubeClient(await _endpoint(kubeconfig, context))
     except kube.KubeError as error:
         raise Failure(f"the hub cannot be spoken to: {error}") from error
     try:
-        await Operator(settings, client).run(stop)
+        await Operator(settings, client, client.endpoint).run(stop)
     except LeadershipLost as error:
         raise Failure(f"ending, another process may lead now: {error}") from error
     except PartEnded as error:
@@ -96,12 +94,12 @@ async def _run(settings: Any, *, stop_with_stdin: bool) -> None:
         await client.close()
 
 
-async def _endpoint(kubeconfig: str | None, context: str | None) -> Any:
+async def _endpoint(kubeconfig: Path | None, context: str | None) -> Any:
     from domicile import kube
 
     if kubeconfig is None and context is None:
         return await kube.default()
-    return await kube.from_kubeconfig(Path(kubeconfig) if kubeconfig else None, context)
+    return await kube.from_kubeconfig(kubeconfig, context)
 
 
 def _until_stdin_ends(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

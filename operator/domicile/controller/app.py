@@ -42,10 +42,12 @@ class Operator:
         self,
         settings: Settings,
         client: kube.Api,
+        endpoint: kube.Endpoint,
         clock: Callable[[], datetime] = kube.system_clock,
         connect: Connect | None = None,
     ) -> None:
-        self._settings, self._client = settings, client
+        """`client` is of the hub at `endpoint`, at which kopf watches over connections of its own."""
+        self._settings, self._client, self._endpoint = settings, client, endpoint
         self._store = Store()
         self._models: KeyedQueue[Name] = KeyedQueue()
         self._clusters: KeyedQueue[str] = KeyedQueue()
@@ -96,10 +98,10 @@ class Operator:
                 await runner.cleanup()
 
     async def _lead(self, stop: asyncio.Event) -> None:
-        handlers = watches.registry(self._on_object, self._settings)
+        handlers = watches.registry(self._on_object, self._endpoint)
         async with _together() as tasks:
             tasks.add(self._lease.keep())
-            # Two seconds of importing, beside the first look at the hub and not in the way of the first placement.
+            # Half a second of importing, beside the first look at the hub and not in the way of the first placement.
             asyncio.get_running_loop().run_in_executor(None, serving.load)
             tasks.add(watches.run(handlers, self._settings, stop))
             await self._look()

@@ -13,10 +13,6 @@ class Settings:
     """The operator's own namespace: its lease, and the Secrets with kubeconfigs, are there."""
     identity: str
     """Name of this process among the candidates for the lease."""
-    kubeconfig: str | None = None
-    """Path of a kubeconfig for the hub; None: the environment's, or in-cluster."""
-    context: str | None = None
-    """Context of the kubeconfig; None: its current one."""
     health_port: int = 8080
     """Port of /healthz and /readyz; 0: none."""
     health_host: str = "0.0.0.0"  # noqa: S104 - the kubelet probes the pod's address

@@ -2,19 +2,22 @@
 
 import asyncio
 import logging
-import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
-import kopf
-
+from domicile import kube
 from domicile.api import GROUP, KINDS, VERSION
 from domicile.controller.settings import Settings
+from domicile.importing import as_if_missing
+
+# kopf imports the client's models, to know objects of these by their types: two thirds of the operator's start.
+with as_if_missing("kubernetes.client"):
+    import kopf
 
 
-def registry(on_object: Callable[[str, str, Mapping[str, Any]], None], settings: Settings) -> kopf.OperatorRegistry:
+def registry(on_object: Callable[[str, str, Mapping[str, Any]], None], hub: kube.Endpoint) -> kopf.OperatorRegistry:
     """Handlers for all our kinds and for namespaces. `on_object(plural, type, object)` must not block or raise."""
     handlers = kopf.OperatorRegistry()
 
@@ -30,8 +33,9 @@ def registry(on_object: Callable[[str, str, Mapping[str, Any]], None], settings:
     watch("", "v1", "namespaces")
 
     @kopf.on.login(registry=handlers, id="login")
-    def login(**_: Any) -> kopf.ConnectionInfo:
-        return _connection(settings)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        # kopf closes it, and asks for another one, when the hub says 401.
+        return kopf.AiohttpSession(server=hub.server, aiohttp_session=kube.authorized_session(hub))
 
     return handlers
 
@@ -69,24 +73,3 @@ def _settings(ours: Settings) -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 5.0
     settings.process.ultimate_exiting_timeout = None
     return settings
-
-
-def _connection(settings: Settings) -> kopf.ConnectionInfo:
-    # Imported here: it takes a second, and only the operator needs it. Any: the package has no types.
-    from kubernetes import client, config  # pyright: ignore[reportMissingTypeStubs]
-
-    configuration: Any = cast(Any, client).Configuration()
-    loader = cast(Any, config)
-    if settings.kubeconfig is None and settings.context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
-        loader.load_incluster_config(client_configuration=configuration)
-    else:
-        path, context = settings.kubeconfig, settings.context
-        loader.load_kube_config(path, context, client_configuration=configuration, persist_config=False)
-    bearer: str = configuration.get_api_key_with_prefix("BearerToken") or ""
-    return kopf.ConnectionInfo(
-        server=configuration.host,
-        ca_path=configuration.ssl_ca_cert,
-        certificate_path=configuration.cert_file,
-        private_key_path=configuration.key_file,
-        token=bearer.removeprefix("Bearer ").strip() or None,
-    )

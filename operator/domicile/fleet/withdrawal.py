@@ -1,13 +1,15 @@
 """Withdrawing a model from a member: needs no permit, deletes only what is the model's, and proves that nothing is left."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from domicile import fence
 from domicile.fleet import gate, kinds, sight
 from domicile.fleet.gate import Site
 from domicile.fleet.lookup import find, listed
-from domicile.kube import Api, Conflict, NotFound, Object, Propagation, Resource, shape
+from domicile.kube import NAMESPACES, Api, Conflict, NotFound, Object, Propagation, Resource, shape
 from domicile.residency import ModelRef
 from domicile.serving.workload import MODEL_LABEL
 
@@ -39,6 +41,8 @@ async def withdraw(site: Site, model: ModelRef, may_act: gate.MayAct = gate.alwa
     found = await _find(api, model, (kinds.INFERENCE_SERVICES, *kinds.MADE_BY_KSERVE))
     found = {**found, kinds.INFERENCE_SERVICES: await _with_named(api, model, found[kinds.INFERENCE_SERVICES])}
     gate.leading(may_act, site)
+    if any(found.values()):
+        await _have_namespace(site, api, model.namespace)
     await _delete(api, model, {kinds.INFERENCE_SERVICES: found[kinds.INFERENCE_SERVICES]})
     companions = await _find(api, model, kinds.COMPANIONS)
     workload_left = _names(found)
@@ -79,6 +83,14 @@ async def _delete(api: Api, model: ModelRef, found: Found) -> None:
                 )
             except (NotFound, Conflict):  # Gone already, or another object of that name by now: the next look tells.
                 continue
+
+
+async def _have_namespace(site: Site, api: Api, name: str) -> None:
+    """Make the namespace of something that outlived it: of what is in no namespace the API server cannot tell whether a policy is
+    for it, and lets it neither be changed nor deleted. What is written while its namespace is being deleted may be left so."""
+    if site.cached(NAMESPACES, name, "") is None and await find(api, NAMESPACES, name) is None:
+        with contextlib.suppress(Conflict):  # Somebody else made it.
+            await api.create(NAMESPACES, fence.namespace(name), field_manager=kinds.FIELD_MANAGER)
 
 
 def _propagation(kind: Resource) -> Propagation:

@@ -45,6 +45,7 @@ from domicile.kube.resources import (
     VALIDATING_ADMISSION_POLICY_BINDINGS,
     Resource,
 )
+from domicile.kube.sessions import authorized_session
 from domicile.kube.transport import Limits
 
 __all__ = [
@@ -94,6 +95,7 @@ __all__ = [
     "Unauthorized",
     "Unreachable",
     "WatchEvent",
+    "authorized_session",
     "default",
     "from_kubeconfig",
     "from_secret",

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from domicile.kube import certificates, credentials, shape
-from domicile.kube.endpoint import Endpoint, TokenFile, TokenSource, anonymous
+from domicile.kube.endpoint import Endpoint, FixedToken, TokenFile, TokenSource, anonymous
 from domicile.kube.errors import KubeconfigInvalid
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -92,6 +92,8 @@ async def _authenticate(
     """Where the token comes from, and the client certificate that an exec plugin issued, if it did."""
     if not any(user.get(key) for key in ("token", "tokenFile", "exec", "auth-provider", "username")):
         return anonymous, None
+    if isinstance(user.get("token"), str) and not user.get("exec") and not user.get("auth-provider"):
+        return FixedToken(user["token"]), None
     if user.get("tokenFile") and not user.get("token"):
         return TokenFile(Path(user["tokenFile"])), None
     # Imported here: it takes about a second, and a member's Secret never needs it.

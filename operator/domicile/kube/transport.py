@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import socket
 import ssl
-from asyncio import sslproto
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,14 +11,12 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from domicile.kube import errors
+from domicile.kube import errors, sessions
 from domicile.kube.api import Clock
 from domicile.kube.endpoint import Endpoint
-from domicile.kube.names import Resolver
 from domicile.kube.secrecy import Credentials
 
 JSON_TYPE = "application/json"
-_TLS_BUFFER = 32 * 1024
 
 
 @dataclass(frozen=True)
@@ -204,22 +200,7 @@ class Transport:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:  # Made late: a session belongs to the loop that is running.
-            _small_tls_buffers()
-            connector = aiohttp.TCPConnector(
-                ssl=self.endpoint.tls if self.endpoint.tls is not None else False,
-                limit=self.limits.connections,
-                ttl_dns_cache=10,
-                keepalive_timeout=30,
-                resolver=Resolver(),
-                socket_factory=_socket,
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                trust_env=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": "domicile"},
-                raise_for_status=False,
-            )
+            self._session = sessions.session(self.endpoint, self.limits.connections)
         return self._session
 
 
@@ -228,33 +209,6 @@ def _abort(response: aiohttp.ClientResponse) -> None:
     connection = response.connection  # None once the answer has ended by itself.
     if connection is not None and connection.transport is not None:
         connection.transport.abort()
-
-
-def _small_tls_buffers() -> None:
-    """asyncio zeroes 256 KiB for each TLS connection of the process, and a member has ten: 3.5 MB a member instead of 0.9.
-
-    A TLS record is 16 KiB at most, so 32 do for any stream. There is no public setting; without the attribute it is as before.
-    """
-    if getattr(sslproto.SSLProtocol, "max_size", 0) > _TLS_BUFFER:
-        sslproto.SSLProtocol.max_size = _TLS_BUFFER
-
-
-def _socket(address: Any) -> socket.socket:
-    """A socket that finds a vanished peer by itself within about 20 s, where the system can."""
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # macOS lacks some of these.
-    for option, value in (
-        ("TCP_KEEPIDLE", 10),
-        ("TCP_KEEPINTVL", 4),
-        ("TCP_KEEPCNT", 3),
-        ("TCP_USER_TIMEOUT", 20_000),
-    ):
-        if hasattr(socket, option):
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-    return made
 
 
 def _strict(content: bytes, what: str, server: str) -> Any:

@@ -1,7 +1,9 @@
 """The InferenceService in KServe's own models, so that a field KServe does not know fails here and not on a member."""
 
+from functools import cache
 from typing import Any
 
+from domicile.importing import without_its_init
 from domicile.serving.workload import Manifest
 
 
@@ -34,9 +36,12 @@ def inference_service(metadata: dict[str, Any], predictor: Any) -> Manifest:
     )
 
 
+@cache
 def _models() -> Any:
-    """kserve takes 1.9 s and 127 MB to import: never at the import of this module."""
-    from kserve import models  # pyright: ignore[reportMissingTypeStubs]
+    """The models alone: kserve as a whole is a server, and takes ten times as long and 100 MB more to import. Never at the import
+    of this module."""
+    with without_its_init("kserve"):
+        from kserve import models  # pyright: ignore[reportMissingTypeStubs]
 
     return models
 
