@@ -364,11 +364,12 @@ READY: dict[str, Any] = {
 
 
 def seen_workload(workload: serving.Workload, /, **changed: Any) -> serving.SeenWorkload:
-    """All of the workload is there, and serves."""
+    """All of the workload is there, and serves. What it is granted is so for long."""
     usual: dict[str, Any] = {
         "inference_service": seen_object(workload.inference_service, status=READY),
         "companions": {manifest["kind"]: seen_object(manifest) for manifest in workload.companions},
         "deployments": (seen_deployment(workload),),
         "pods": seen_pods(workload),
+        "granted": serving.granted(workload, LONG_AHEAD),
     }
     return serving.SeenWorkload(**{**usual, **changed})

@@ -37,6 +37,8 @@ class FakeApi:
         self.put(kube.NAMESPACES, {"metadata": {"name": "kube-system", "uid": (member or builders.member()).uid}})
         if fenced:
             self.put(kube.NAMESPACES, FENCE.namespace())
+            self.put(kube.CUSTOM_RESOURCE_DEFINITIONS, fence.grants_kind())
+            self.put(kinds.GRANTS, _no_grants(fence.PROBED_NAMESPACE))
             for manifest in FENCE.manifests():
                 self.put(kinds.FENCE[manifest["kind"]], manifest)
 
@@ -97,7 +99,10 @@ class FakeApi:
         if "uid" in meta and (live is None or live["metadata"]["uid"] != meta["uid"]):
             raise self._error(409, "Conflict")
         self.writes.append(f"apply {manifest['kind']}/{meta['name']}")
-        assert (field_manager, force) == ("domicile", True)
+        entry_of = field_manager.removeprefix("domicile:") if resource == kinds.GRANTS else ""
+        assert (field_manager, force) == (f"domicile:{entry_of}" if entry_of else "domicile", True)
+        if entry_of:
+            manifest = _with_others(manifest, live, entry_of)
         made = self.put(resource, _merged(live or {}, manifest))
         owned = {f"f:{label}": {} for label in meta.get("labels", {})}
         entry = {"manager": field_manager, "operation": "Apply", "fieldsV1": {"f:metadata": {"f:labels": owned}}}
@@ -139,7 +144,8 @@ class FakeApi:
             return self.probed(body)
         if path == "/version":
             return {"gitVersion": "v1.36.3"}
-        found = [kind.plural for kind in kinds.SERVING_KINDS if kind.root == path and self._serves(kind)]
+        known = (*kinds.SERVING_KINDS, kinds.GRANTS)
+        found = [kind.plural for kind in known if kind.root == path and self._serves(kind)]
         if not found:
             raise self._error(404, "NotFound")
         return {"resources": [{"name": plural} for plural in found]}
@@ -186,7 +192,7 @@ class FakeApi:
                     raise self._error(409, "Conflict")
                 at[last] = operation["value"]
             if operation["op"] == "remove":
-                del at[last]
+                del at[int(last) if isinstance(at, list) else last]
         return self.put(resource, made)
 
     async def pages(
@@ -230,6 +236,21 @@ class FakeApi:
     @staticmethod
     def _error(status: int, reason: str) -> kube.ApiError:
         return errors.from_status(status, {"reason": reason, "message": "fake"}, "fake")
+
+
+def _no_grants(namespace: str) -> dict[str, Any]:
+    return {
+        "apiVersion": kinds.GRANTS.api_version,
+        "kind": "AdmissionGrant",
+        "metadata": {"name": "grants", "namespace": namespace},
+        "spec": {},
+    }
+
+
+def _with_others(manifest: kube.Object, live: kube.Object | None, name: str) -> kube.Object:
+    """As the API server does it with a list by name: a manager's own entry is replaced, or goes, and the others stay."""
+    others = [each for each in (live or {"spec": {}})["spec"].get("models", []) if each["name"] != name]
+    return {**manifest, "spec": {"models": [*others, *manifest["spec"]["models"]]}}
 
 
 def _merged(live: Any, applied: Any) -> Any:

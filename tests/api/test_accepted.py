@@ -45,6 +45,7 @@ MEANING: Mapping[str, Callable[[Any], bool]] = {
     "self.validFrom < self.validUntil": lambda v: v["validFrom"][:19] < v["validUntil"][:19],
     "self.operator in ['In', 'NotIn'] ? has(self.values) && self.values.size() > 0"
     " : !has(self.values) || self.values.size() == 0": _has_values,
+    "!self.replace('{{.Name}}', '').contains('{{')": lambda v: "{{" not in v.replace("{{.Name}}", ""),
     IN_LIST: _known,
     f"self.startsWith('group:') || {IN_LIST}": lambda v: v.startswith("group:") or _known(v),
     "self.onUnmet == 'RequireRecord' ? has(self.record) : has(self.expression)": _has_what_it_needs,

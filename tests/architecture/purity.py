@@ -10,7 +10,7 @@ IMPORTS = frozenset(
         "enum", "fractions",
         "functools", "google", "graphlib", "hashlib", "heapq", "itertools", "json", "kserve", "math", "operator", "pydantic",
         "pydantic_core", "re", "string", "textwrap", "types", "typing", "typing_extensions", "yaml",
-        "domicile.api", "domicile.decision", "domicile.fence", "domicile.placement", "domicile.residency", "domicile.rollout", "domicile.serving",
+        "domicile.api", "domicile.decision", "domicile.fence", "domicile.importing", "domicile.placement", "domicile.residency", "domicile.rollout", "domicile.serving",
     }
 )  # fmt: skip
 

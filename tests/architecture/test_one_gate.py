@@ -11,11 +11,13 @@ WRITES = frozenset({"apply", "apply_status", "create", "patch", "patch_status", 
 
 MAY_WRITE_TO_MEMBERS = {
     "fleet/gate.py": {"apply", "create", "json_patch"},
+    "fleet/granting.py": {"apply", "create", "json_patch"},
     "fleet/guard.py": {"apply", "create", "json_patch"},
-    "fleet/withdrawal.py": {"delete"},
+    "fleet/withdrawal.py": {"create", "delete"},
 }
 """In fleet/, which alone has connections to members. Placing applies, and patches out what others added, which applying leaves;
-withdrawing deletes, and needs no permit; the guard writes the fence, and nothing that runs."""
+withdrawing deletes, and needs no permit, and gives what outlived its namespace the namespace back; granting is for the gate, and
+taking back for withdrawal; the guard writes the fence, and nothing that runs."""
 
 
 def calls(source: str) -> Iterator[tuple[str, ast.Call]]:
@@ -56,6 +58,11 @@ def test_permits_are_made_by_the_residency_engine_alone() -> None:
 def test_members_are_written_to_by_the_gate_and_by_withdrawal_alone() -> None:
     found = {name: written for name, source in sources("fleet") if (written := writes(source))}
     assert found == MAY_WRITE_TO_MEMBERS
+
+
+def test_the_gate_alone_grants() -> None:
+    granting = {name for name, source in sources("fleet") if any(called == "grant" for called, _ in calls(source))}
+    assert granting == {"fleet/gate.py"}
 
 
 def test_only_the_fleet_and_joining_open_connections_from_a_secret_s_kubeconfig() -> None:

@@ -7,7 +7,7 @@ import pytest
 from architecture.purity import impurities
 
 PACKAGE = Path(__file__).parents[2] / "operator" / "domicile"
-PACKAGES = ("api", "decision", "placement", "residency", "rollout", "serving")
+PACKAGES = ("api", "decision", "fence", "placement", "residency", "rollout", "serving")
 PURE = sorted(path for package in PACKAGES for path in (PACKAGE / package).rglob("*.py"))
 
 
@@ -20,6 +20,7 @@ def test_the_pure_core_was_found() -> None:
     assert {path.relative_to(PACKAGE).parts[0] for path in PURE} >= {
         "api",
         "decision",
+        "fence",
         "placement",
         "residency",
         "serving",

@@ -15,6 +15,7 @@ class FakeFleet:
 
     members: dict[str, placement.ClusterView] = field(default_factory=dict[str, placement.ClusterView])
     there: dict[str, serving.Workload] = field(default_factory=dict[str, serving.Workload])
+    granted: dict[str, serving.Manifest] = field(default_factory=dict[str, serving.Manifest])
     serves: set[str] = field(default_factory=set[str])
     calls: list[str] = field(default_factory=list[str])
     """Every place and withdraw, in order, with a "+" where something was written."""
@@ -28,17 +29,18 @@ class FakeFleet:
         workload = self.there.get(name)
         if workload is None:
             return serving.SeenWorkload()
+        granted = self.granted.get(name)
         if name in self.serves:
-            return a.seen_workload(workload)
+            return a.seen_workload(workload, granted=granted)
         starting = a.seen_object(workload.inference_service)
-        return a.seen_workload(workload, inference_service=starting, deployments=(), pods=())
+        return a.seen_workload(workload, inference_service=starting, deployments=(), pods=(), granted=granted)
 
     async def place(self, permit: Permit, workload: serving.Workload, now: Any) -> fleet.Applied:
         name = permit.member.name
         self.before(f"place {name}")
         written = ("InferenceService",) if self.there.get(name) != workload else ()
         self.calls.append(f"place {name}{'+' if written else ''}")
-        self.there[name] = workload
+        self.there[name], self.granted[name] = workload, serving.granted(workload, permit.until)
         return fleet.Applied(written)
 
     async def withdraw(self, member: MemberId, model: ModelRef) -> fleet.Withdrawn | fleet.Withdrawing:

@@ -21,7 +21,7 @@ from domicile.api import (
 )
 from domicile.api.sovereignmodel import FINALIZER
 from domicile.decision import AddFinalizer, Place, Plan, Refusal, ReleaseFinalizer, Snapshot, Wait, Withdraw
-from domicile.residency import MemberId
+from domicile.residency import MemberId, Permit
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Copy:
     workload: serving.Workload
     serves: bool = False
     deleting: bool = False
+    until: datetime = a.LONG_AHEAD
+    """Until when it is granted."""
     pod: Mapping[str, Any] | None = None
     """What there is to say of its pod, while it does not serve; None before it has one."""
 
@@ -39,10 +41,12 @@ class Copy:
         if self.deleting:
             service = a.seen_object(self.workload.inference_service, deleting=True)
             return serving.SeenWorkload(inference_service=service)
+        granted = serving.granted(self.workload, self.until)
         if self.serves:
-            return a.seen_workload(self.workload)
+            return a.seen_workload(self.workload, granted=granted)
         return a.seen_workload(
             self.workload,
+            granted=granted,
             inference_service=a.seen_object(self.workload.inference_service),
             deployments=(),
             pods=() if self.pod is None else (a.seen_pod(self.workload, ready=False, **self.pod),),
@@ -281,7 +285,7 @@ def _writes(state: World, decided: Plan) -> list[Write]:
 def _carried_out(act: object) -> Write:
     match act:
         case Place(permit, workload):
-            return lambda s: _place(s, permit.member, workload)
+            return lambda s: _place(s, permit, workload)
         case Withdraw(member):
             return lambda s: _withdraw(s, member)
         case _:
@@ -302,12 +306,14 @@ def _record(state: World, status: SovereignModelStatus) -> World:
     return replace(state, model=state.model.model_copy(update={"status": read}), done=(*state.done, "status"))
 
 
-def _place(state: World, member: MemberId, workload: serving.Workload) -> World:
+def _place(state: World, permit: Permit, workload: serving.Workload) -> World:
+    member = permit.member
     before = state.there.get(member.uid)
     absent = state.proven_absent - {member}
     if before is not None and before.workload == workload and not before.deleting:
-        return replace(state, proven_absent=absent)
-    there = {**state.there, member.uid: Copy(workload)}
+        again = {**state.there, member.uid: replace(before, until=permit.until)}
+        return replace(state, there=again, proven_absent=absent)
+    there = {**state.there, member.uid: Copy(workload, until=permit.until)}
     return replace(state, there=there, proven_absent=absent, done=(*state.done, f"place {member}"))
 
 

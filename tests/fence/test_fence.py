@@ -7,7 +7,7 @@ import pytest
 
 from domicile import fence
 from domicile.api import MemberIdentities
-from domicile.fence import writers
+from domicile.fence import pods, writers
 from domicile.fleet import rbac
 
 WHO = MemberIdentities()
@@ -48,7 +48,7 @@ def test_every_policy_has_a_binding_that_denies() -> None:
     assert [b["spec"]["validationActions"] for b in bindings] == [["Deny", "Audit"]] * len(HERE.names)
 
 
-@pytest.mark.parametrize("short", ["writers", "connect", "namespaces", "hub"])
+@pytest.mark.parametrize("short", ["writers", "connect", "namespaces", "hub", "grants"])
 def test_no_policy_fails_open(short: str) -> None:
     assert spec(short)["failurePolicy"] == "Fail"
     assert spec(short)["matchConstraints"]["matchPolicy"] == "Equivalent"
@@ -61,7 +61,44 @@ def test_what_is_about_workloads_is_bound_to_managed_namespaces_and_what_is_abou
         if m["kind"] == "ValidatingAdmissionPolicyBinding"
     }
     managed = {"matchLabels": {"domicile.dev/managed": "true"}}
-    assert selectors == {"writers": managed, "connect": managed, "namespaces": {}, "hub": {}}
+    assert selectors == {"writers": managed, "connect": managed, "grants": managed, "namespaces": {}, "hub": {}}
+
+
+def test_pods_are_held_against_the_grant_of_their_namespace_and_refused_where_there_is_none() -> None:
+    (binding,) = [m["spec"] for m in HERE.manifests() if m["spec"].get("paramRef")]
+    assert (binding["policyName"], binding["paramRef"]) == (
+        "grants.fence.domicile.dev",
+        {"name": "grants", "parameterNotFoundAction": "Deny"},
+    )
+    assert spec("grants")["paramKind"] == {"apiVersion": "domicile.dev/v1alpha1", "kind": "AdmissionGrant"}
+    assert looked_at("grants", "CREATE") == looked_at("grants", "UPDATE") == {"/pods"}
+
+
+FORBIDDEN_OF_PODS = (
+    "affinity", "dnsConfig", "ephemeralContainers", "hostAliases", "hostIPC", "hostNetwork", "hostPID", "hostUsers", "initContainers",
+    "nodeName", "overhead", "resourceClaims", "runtimeClassName", "shareProcessNamespace", "topologySpreadConstraints",
+)  # fmt: skip
+FORBIDDEN_OF_CONTAINERS = (
+    "envFrom", "lifecycle", "resizePolicy", "restartPolicy", "stdin", "tty", "volumeDevices", "workingDir",
+)  # fmt: skip
+
+
+def test_what_no_grant_names_no_pod_has() -> None:
+    assert not set(FORBIDDEN_OF_PODS) & set(pods.POD_FIELDS)
+    assert not set(FORBIDDEN_OF_CONTAINERS) & set(pods.CONTAINER_FIELDS)
+
+
+def test_every_check_of_a_pod_lets_the_probe_pass_on_to_the_first() -> None:
+    """Which alone says that the fence is in force."""
+    probe = next(policy.probe for policy in HERE.policies if policy.short == "grants")
+    assert all(v["expression"].startswith(f"({probe.expression}) || ") for v in spec("grants")["validations"][1:])
+
+
+def test_the_kind_of_grants_is_spelled_out_whole() -> None:
+    kind = fence.grants_kind()
+    assert kind["metadata"]["name"] == "admissiongrants.domicile.dev"
+    assert kind["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "domicile"}
+    assert kind["spec"]["conversion"] == {"strategy": "None"}
 
 
 def test_all_that_has_lawful_writers_is_looked_at() -> None:

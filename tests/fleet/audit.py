@@ -65,17 +65,33 @@ def watched(log: Path, user: str, *, since: int = 0) -> set[str]:
     return {e["objectRef"]["resource"] for e in begun if _who(e) == user}
 
 
-def refused_by_the_fence(log: Path) -> list[dict[str, Any]]:
+def refused_by_the_fence(log: Path, *, since: int = 0) -> list[dict[str, Any]]:
     """Requests of the control plane, KServe and Domicile that a policy of the fence refused. Not those of tests that attack it, and
-    not its probes: these have to be refused."""
+    not its probes: these have to be refused. Nor pods that follow from what an intruder
+    wrote in their namespace, or from its deletion, in which the grants go too."""
+    found = entries(log, since=since)
+    disturbed = {namespace_of(e) for e in found if _who(e) == INTRUDER and e["verb"] in WRITES}
+    disturbed |= {e["objectRef"]["name"] for e in found if e["verb"] == "delete" and _resource(e) == "namespaces"}
     return [
         entry
-        for entry in entries(log)
-        if "fence.domicile.dev'" in (said := entry.get("responseStatus", {}).get("message", ""))
+        for entry in found
+        if not (
+            "'grants.fence" in entry.get("responseStatus", {}).get("message", "") and namespace_of(entry) in disturbed
+        )
+        and "fence.domicile.dev'" in (said := entry.get("responseStatus", {}).get("message", ""))
         and _who(entry) != INTRUDER
         and entry["user"].get("username", "").startswith("system:")
         and "fence-probe-" not in said
     ]
+
+
+def namespace_of(entry: dict[str, Any]) -> str:
+    """The namespace that it is about; empty if none."""
+    return entry.get("objectRef", {}).get("namespace", "")
+
+
+def _resource(entry: dict[str, Any]) -> str:
+    return entry.get("objectRef", {}).get("resource", "")
 
 
 def _who(event: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Members of a real fleet as `domicile cluster join` would register them: by an identity that has Domicile's rights and no more."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +15,8 @@ from waiting import eventually
 USER = audit.OPERATOR
 """The fence of members lets no other one write."""
 PINNED = "registry.example/models/iris@sha256:" + "ab" * 32
+_UNTIL = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+"""One moment for all: another end is another grant, and a write."""
 SERVER = "registry.example/serving/softmax@sha256:" + "cd" * 32
 
 
@@ -71,10 +73,9 @@ class Members:
     async def place(
         self, region: localfleet.Region, workload: serving.Workload, until: datetime | None = None
     ) -> tuple[str, ...]:
-        now = datetime.now(UTC)
-        lawful = residency.Lawful(identity(region), ("p",), ("a",), until or now + timedelta(hours=1))
+        lawful = residency.Lawful(identity(region), ("p",), ("a",), until or _UNTIL)
         permit = residency.permit(workload.model, lawful, builders.grounds(artifacts=workload.artifacts))
-        return (await self.fleet.place(permit, workload, now)).written
+        return (await self.fleet.place(permit, workload, datetime.now(UTC))).written
 
 
 @asynccontextmanager
@@ -86,7 +87,9 @@ async def members() -> AsyncIterator[Members]:
         await made.fleet.close()
 
 
-def workload(namespace: str, name: str = "scorer", **spec: Any) -> serving.Workload:
+def workload(
+    namespace: str, name: str = "scorer", selector: Mapping[str, str] | None = None, **spec: Any
+) -> serving.Workload:
     """A model that any cluster can run; kwok's nodes run every image."""
     return serving.workload(
         builders.model(
@@ -94,10 +97,9 @@ def workload(namespace: str, name: str = "scorer", **spec: Any) -> serving.Workl
             namespace,
             modelFormat={"name": "softmax-json"},
             storageUri=f"oci://{PINNED}",
-            runtime={"image": SERVER},
-            **spec,
+            **{"runtime": {"image": SERVER}, **spec},
         ),
-        {},
+        selector or {},
     )
 
 

@@ -1,9 +1,11 @@
 """The fence on real API servers, the hub stopped: what is refused to whom, what goes on, and what happens to it when it is touched."""
 
+import copy
 import json
+import secrets
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from domicile import fence
 from domicile.api import MemberIdentities
 from domicile.localfleet import ApiClient
-from fleet import attacks, audit
+from fleet import attacks, audit, pods
 from fleet.attacks import Attack, Scene
 from fleet.world import OperatorProcess, World, eventually, policy
 
@@ -86,6 +88,10 @@ def answer(client: ApiClient, attack: Attack, scene: Scene) -> tuple[int, str]:
 def assert_refused(client: ApiClient, attack: Attack, scene: Scene) -> None:
     status, said = answer(client, attack, scene)
     assert status == 403, said
+    # What two policies refuse is refused in the name of either.
+    if "'grants.fence.domicile.dev'" in said:
+        assert attack.path.startswith(attacks.core("pods"))
+        return
     assert f"ValidatingAdmissionPolicy '{attack.refused_by}.fence.domicile.dev'" in said
     assert attack.says in said
 
@@ -136,12 +142,77 @@ def test_a_pod_is_refused_to_other_creators(user: str, group: str, scene: Scene,
     )
 
 
+REPLICA_SETS = WHO.controller("replicaset-controller")
+
+
+@pytest.fixture(scope="module")
+def granted_pod(scene: Scene, world: World) -> dict[str, Any]:
+    """As its ReplicaSet would make one more."""
+    return pods.granted(world.member("sg").get(f"/api/v1/namespaces/{scene.namespace}/pods/{scene.pod}"))
+
+
+def made_by_its_controller(world: World, pod: Mapping[str, Any]) -> tuple[int, str]:
+    """Status, and what is said, where the ReplicaSet controller would make it."""
+    namespace = pod["metadata"]["namespace"]
+    path = f"/api/v1/namespaces/{namespace}/pods?dryRun=All"
+    status, content = world.intruder("sg", REPLICA_SETS).raw("POST", path, json.dumps(pod).encode(), attacks.JSON)
+    return status, str(json.loads(content).get("message", ""))
+
+
+def test_a_pod_as_it_is_granted_is_admitted(granted_pod: dict[str, Any], world: World) -> None:
+    status, said = made_by_its_controller(world, granted_pod)
+    assert status == 201, said
+
+
+@pytest.mark.parametrize("odd", pods.ODD.values(), ids=pods.ODD)
+def test_a_pod_that_is_not_granted_is_refused_also_to_its_controller(
+    odd: pods.Odd, granted_pod: dict[str, Any], world: World
+) -> None:
+    pod = copy.deepcopy(granted_pod)
+    odd.change(pod)
+    status, said = made_by_its_controller(world, pod)
+    assert status == 403, said
+    assert "ValidatingAdmissionPolicy 'grants.fence.domicile.dev'" in said
+    assert odd.says in said
+
+
+@pytest.fixture
+def ended(world: World, granted_pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The granted pod in a namespace of its own, where the grant of its model has ended."""
+    name, hub = f"ended-{secrets.token_hex(4)}", world.intruder("sg")
+    hub.create(dict(fence.namespace(name)))
+    of = "/apis/domicile.dev/v1alpha1/namespaces/{}/admissiongrants/grants"
+    grant = world.member("sg").get(of.format(granted_pod["metadata"]["namespace"]))
+    (entry,) = grant["spec"]["models"]
+    past = (datetime.now(UTC) - timedelta(seconds=2)).isoformat(timespec="milliseconds")
+    meta = {"name": "grants", "namespace": name}
+    hub.create({**grant, "metadata": meta, "spec": {"models": [{**entry, "notAfter": past}]}})
+    account = {"name": "scorer", "namespace": name}
+    hub.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
+    yield {**granted_pod, "metadata": {**granted_pod["metadata"], "namespace": name}}
+    world.member("sg").delete(f"/api/v1/namespaces/{name}")
+
+
+TIME_TRICKS: Mapping[str, Mapping[str, str]] = {
+    "as it is": {},
+    "made long ago, it says": {"creationTimestamp": "2020-01-01T00:00:00Z"},
+    "on its way out, it says": {"deletionTimestamp": "2020-01-01T00:00:00Z"},
+}
+
+
+@pytest.mark.parametrize("claim", TIME_TRICKS.values(), ids=TIME_TRICKS)
+def test_after_the_end_of_the_grant_nothing_is_admitted(
+    claim: Mapping[str, str], ended: dict[str, Any], world: World
+) -> None:
+    def said() -> str:
+        pod = {**ended, "metadata": {**ended["metadata"], **claim}}
+        return made_by_its_controller(world, pod)[1]
+
+    # The API server hears of a grant a moment after it was written.
+    eventually(lambda: "what model scorer is granted ended at" in said(), within=5, what="it is refused as ended")
+
+
 LAWFUL: Mapping[str, tuple[str, str, Attack]] = {
-    "ReplicaSets make pods": (
-        "system:serviceaccount:kube-system:replicaset-controller",
-        "",
-        attacks.PODS["a pod of the image that is granted"],
-    ),
     "KServe makes Deployments": (WHO.kserve, "", attacks.WORKLOADS["a Deployment"]),
     "Deployments make ReplicaSets": (
         "system:serviceaccount:kube-system:deployment-controller",
@@ -276,7 +347,8 @@ def test_a_namespace_that_is_not_managed_is_not_touched(scene: Scene, world: Wor
 
 
 GUARDED_BY = {
-    "writers": ("owner", attacks.PODS["a pod"]),
+    "writers": ("owner", attacks.WORKLOADS["a Deployment"]),
+    "grants": ("replica sets", attacks.PODS["a pod"]),
     "connect": ("owner", attacks.CONNECTING["exec"]),
     "namespaces": ("admin", attacks.ON_NAMESPACES["privileged pods"]),
     "hub": ("hub", attacks.BY_DOMICILE_ITSELF["a ServiceAccount outside"]),
@@ -287,7 +359,13 @@ GUARDED_BY = {
 def test_without_the_policy_it_would_pass(short: str, scene: Scene, owner: ApiClient, world: World) -> None:
     """What refuses is that policy, and nothing that happens to refuse too."""
     who, attack = GUARDED_BY[short]
-    client = {"owner": owner, "admin": world.member("sg"), "hub": world.intruder("sg")}[who]
+    clients = {
+        "owner": owner,
+        "admin": world.member("sg"),
+        "hub": world.intruder("sg"),
+        "replica sets": world.intruder("sg", REPLICA_SETS),
+    }
+    client = clients[who]
     path = f"{BINDINGS}/{short}.fence.domicile.dev"
     binding = world.member("sg").get(path)
     world.member("sg").delete(path)

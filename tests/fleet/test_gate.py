@@ -11,7 +11,7 @@ from domicile import fleet as gate
 from domicile import kube, localfleet, serving
 from domicile.fleet import checks, kinds
 from domicile.localfleet import ApiClient
-from fleet.members import USER, Members, client, grant, identity, intruder, members, workload, writes
+from fleet.members import PINNED, USER, Members, client, grant, identity, intruder, members, workload, writes
 from waiting import eventually
 
 SERVICE = "/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices/scorer"
@@ -57,12 +57,12 @@ def at(template: str, wanted: serving.Workload) -> str:
     return template.format(wanted.model.namespace)
 
 
-async def test_one_placement_is_four_writes_and_a_second_none_and_nothing_is_left_after_withdrawing(
+async def test_one_placement_is_six_writes_and_a_second_none_and_nothing_is_left_after_withdrawing(
     m: Members, sg: localfleet.Region, hub_namespace: str
 ) -> None:
     wanted = workload(hub_namespace)
     begun = sg.audit_log.stat().st_size
-    names = ("ServiceAccount/scorer", "ServingRuntime/scorer", "InferenceService/scorer")
+    names = ("AdmissionGrant/grants", "ServiceAccount/scorer", "ServingRuntime/scorer", "InferenceService/scorer")
     assert await m.place(sg, wanted) == (f"Namespace/{hub_namespace}", *names)
     seen = await served(m, wanted)
     assert not serving.differs(wanted, seen)
@@ -71,6 +71,8 @@ async def test_one_placement_is_four_writes_and_a_second_none_and_nothing_is_lef
     assert await m.place(sg, wanted) == ()
     assert writes(sg, USER, begun) == [
         f"create namespaces/{hub_namespace}",
+        "create admissiongrants/grants",
+        "patch admissiongrants/grants",
         "patch serviceaccounts/scorer",
         "patch servingruntimes/scorer",
         "patch inferenceservices/scorer",
@@ -82,14 +84,35 @@ async def test_one_placement_is_four_writes_and_a_second_none_and_nothing_is_lef
     ]
     await api.close()
     assert not left
-    deletes = [write for write in writes(sg, USER, begun) if write.startswith("delete")]
-    assert deletes == [
+    assert writes(sg, USER, begun)[6:] == [
+        "patch admissiongrants/grants",
         "delete inferenceservices/scorer",
         "delete servingruntimes/scorer",
         "delete serviceaccounts/scorer",
     ]
-    await eventually(lambda: m.fleet.seen("sg", wanted.model).absent)
+    await eventually(lambda: m.fleet.seen("sg", wanted.model) == serving.SeenWorkload())
     assert sg.api().get(f"/api/v1/namespaces/{hub_namespace}")["status"]["phase"] == "Active"
+
+
+async def test_what_is_granted_follows_the_workload_and_the_permit(
+    m: Members, sg: localfleet.Region, hub_namespace: str
+) -> None:
+    """One entry, whatever changes in it: also a map that becomes empty, which server-side apply has trouble with elsewhere."""
+    path = f"/apis/domicile.dev/v1alpha1/namespaces/{hub_namespace}/admissiongrants/grants"
+    other = workload(hub_namespace, "other")
+    await m.place(sg, other)
+    later = datetime.now(UTC) + timedelta(days=3)
+    for wanted, until in (
+        (workload(hub_namespace, selector={"pool.example/name": "a"}), later),
+        (workload(hub_namespace), later),
+        (workload(hub_namespace), later + timedelta(microseconds=1500)),
+        (workload(hub_namespace, runtime={"image": PINNED, "args": []}), later),
+    ):
+        await m.place(sg, wanted, until)
+        (kept, entry) = sorted(sg.api().get(path)["spec"]["models"], key=lambda each: each["name"])
+        assert (kept["name"], entry) == ("other", serving.granted(wanted, until))
+    await withdrawn(m, sg, other)
+    assert [each["name"] for each in sg.api().get(path)["spec"]["models"]] == ["scorer"]
 
 
 async def test_an_owned_field_is_repaired_and_a_foreign_one_left(

@@ -110,6 +110,12 @@ def test_deleting_the_model_removes_everything_and_only_then_lets_it_go(world: W
     world.delete(bank)
     world.reports(bank, "Ready", "Deleting")
     assert "domicile.dev/withdraw" in (world.get(bank) or {})["metadata"]["finalizers"]
+    # Said first, then done.
+    eventually(
+        lambda: "deletionTimestamp" in world.member("sg").get(service)["metadata"],
+        within=10,
+        what="it is on its way out",
+    )
     world.member("sg").merge(service, {"metadata": {"finalizers": []}})
     world.gone(bank)
     assert world.left("sg", bank) == []

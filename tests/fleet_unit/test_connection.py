@@ -14,7 +14,7 @@ import builders
 from domicile import fleet, kube, residency, serving
 from domicile.fleet import connection, inventory, kinds, member
 from domicile.kube import errors
-from domicile.placement import Connected, OutOfSight, ServingAvailable, ServingMissing
+from domicile.placement import Connected, FenceDown, OutOfSight, ServingAvailable, ServingMissing
 from fake_api import FakeApi
 from waiting import eventually
 
@@ -385,6 +385,56 @@ async def test_a_change_of_a_models_object_tells_which_model() -> None:
         api.put(kinds.INFERENCE_SERVICES, unlabelled)
         await eventually(lambda: ("sg", ("retail-banking", "fraud-scorer")) in r.changes, show=lambda: r.changes)
         await eventually(lambda: ("sg", None) in r.changes, show=lambda: r.changes)
+
+
+async def test_a_change_of_what_is_granted_tells_of_which_models() -> None:
+    api = FakeApi()
+    ours = serving.granted(serving.workload(builders.model(), {}), builders.TOMORROW)
+    other, gone = {**ours, "name": "other"}, {**ours, "name": "gone"}
+    grants = {"metadata": {"name": "grants", "namespace": "retail-banking"}, "spec": {"models": [ours, gone]}}
+    api.put(kinds.GRANTS, grants)
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        model = residency.ModelRef("retail-banking", "fraud-scorer", ours["uid"])
+        assert r.fleet.seen("sg", model).granted == ours
+        assert model in r.fleet.known_models("sg")
+        r.changes.clear()
+        api.put(kinds.GRANTS, {**grants, "spec": {"models": [ours, other]}})
+        named = {("sg", ("retail-banking", name)) for name in ("fraud-scorer", "gone", "other")}
+        await eventually(lambda: set(r.changes) == named, show=lambda: r.changes)
+
+
+async def test_what_the_fence_is_made_of_is_put_there_before_it_is_watched() -> None:
+    api = FakeApi(fenced=False)
+    api.served = {*kinds.KIND, *kinds.FENCE.values()} - {kinds.GRANTS} | {kube.CUSTOM_RESOURCE_DEFINITIONS}
+
+    def established(verb: str, path: str) -> None:
+        if api.served is not None and verb == "GET" and path == kinds.GRANTS.root and api.writes:
+            api.served = None
+
+    api.before = established
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        assert api.writes[0] == "apply CustomResourceDefinition/admissiongrants.domicile.dev"
+        assert api.watchers[kinds.GRANTS]
+
+
+async def test_without_the_right_to_put_it_there_the_member_is_in_sight_and_its_fence_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "_LOOK_FOR_SERVING_SECONDS", 0.1)
+    api = FakeApi(fenced=False)
+    api.served = {*kinds.KIND, *kinds.FENCE.values()} - {kinds.GRANTS}
+    api.before = failing(status(403), lambda verb, path: "customresourcedefinitions" in path)
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        view = r.fleet.view("sg")
+        assert view is not None
+        assert isinstance(view.fence, FenceDown)
+        assert view.fence.reason == "FenceNotPermitted"
+        assert not api.watchers.get(kinds.GRANTS)
+        api.served, api.before = None, lambda verb, path: None
+        await eventually(lambda: api.watchers.get(kinds.GRANTS), within=5)
 
 
 async def test_a_new_kubeconfig_is_used_and_what_was_seen_stays_meanwhile() -> None:

@@ -14,7 +14,7 @@ from builders import NOW
 from domicile import fleet, kube, residency, serving
 from domicile.fleet import gate, kinds
 from domicile.serving import MODEL_UID, Workload
-from fake_api import FakeApi, FakeSite
+from fake_api import FakeApi, FakeDefence, FakeSite
 
 SYSTEM = ("kube-system", "domicile-fence")
 ISVC, RUNTIME, ACCOUNT = kinds.INFERENCE_SERVICES, kinds.SERVING_RUNTIMES, kube.SERVICE_ACCOUNTS
@@ -49,11 +49,13 @@ async def test_a_new_workload_is_written_in_its_order(workload: Workload) -> Non
     applied = await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
     assert api.writes == [
         "create Namespace/retail-banking",
+        "create AdmissionGrant/grants",
+        "apply AdmissionGrant/grants",
         "apply ServiceAccount/fraud-scorer",
         "apply ServingRuntime/fraud-scorer",
         "apply InferenceService/fraud-scorer",
     ]
-    assert applied == fleet.Applied(tuple(write.split(" ")[1] for write in api.writes))
+    assert applied.written == tuple(write.split(" ")[1] for write in api.writes if not write.startswith("create A"))
 
 
 async def test_what_is_there_is_not_written_again(workload: Workload) -> None:
@@ -104,6 +106,61 @@ async def test_a_drift_that_the_cache_shows_is_repaired(workload: Workload) -> N
     assert applied.written == ("InferenceService/fraud-scorer",)
 
 
+GRANTS = (kinds.GRANTS, "retail-banking", "grants")
+
+
+async def test_what_is_granted_is_what_the_manifests_run_until_the_permit_ends(workload: Workload) -> None:
+    api, permit = FakeApi(), permit_for(workload)
+    await gate.place(FakeSite(api), permit, workload, NOW)
+    assert api.objects[GRANTS]["spec"]["models"] == [serving.granted(workload, permit.until)]
+
+
+class Fallen(FakeDefence):
+    """In force as far as is known, and not in the namespace."""
+
+    async def holds_in(self, api: kube.Api, namespace: kube.Object) -> None:
+        raise fleet.FenceNotInForce("planted")
+
+
+async def test_nothing_is_granted_where_the_fence_is_not_shown(workload: Workload) -> None:
+    site = FakeSite(api := FakeApi())
+    site.guard = Fallen()
+    with pytest.raises(fleet.FenceNotInForce):
+        await gate.place(site, permit_for(workload), workload, NOW)
+    assert api.writes == ["create Namespace/retail-banking", "create AdmissionGrant/grants"]
+    assert api.objects[GRANTS]["spec"] == {}
+
+
+async def test_a_grant_that_the_cache_shows_to_be_another_is_written(workload: Workload) -> None:
+    site = FakeSite(api := FakeApi())
+    await gate.place(site, permit_for(workload), workload, NOW)
+    api.objects[GRANTS]["spec"]["models"][0]["containers"][0]["image"] = OTHER
+    site.cache.update(api.objects)
+    applied = await gate.place(site, permit_for(workload), workload, NOW)
+    assert applied.written == ("AdmissionGrant/grants",)
+
+
+async def test_what_another_model_of_that_name_is_granted_is_left(workload: Workload) -> None:
+    site = FakeSite(api := FakeApi())
+    await gate.place(site, permit_for(workload), workload, NOW)
+    api.objects[GRANTS]["spec"]["models"][0]["uid"] = "of an earlier one"
+    api.writes.clear()
+    await refused(fleet.ForeignObject, "granted to another model of that name", workload, permit_for(workload), site)
+
+
+async def test_a_grant_that_somebody_made_meanwhile_is_taken(workload: Workload) -> None:
+    api = FakeApi()
+
+    def meanwhile(verb: str, path: str) -> None:
+        if verb == "POST" and "admissiongrants" in path:
+            meta = {"name": "grants", "namespace": "retail-banking"}
+            api.put(kinds.GRANTS, {"kind": "AdmissionGrant", "metadata": meta, "spec": {}})
+
+    api.before = meanwhile
+    await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
+    assert len(api.objects[GRANTS]["spec"]["models"]) == 1
+
+
 async def test_a_namespace_that_changed_hands_since_it_was_seen_is_not_written_to(workload: Workload) -> None:
     site = FakeSite(api := FakeApi())
     site.cache[(kube.NAMESPACES, "", "retail-banking")] = workload.namespace
@@ -111,7 +168,7 @@ async def test_a_namespace_that_changed_hands_since_it_was_seen_is_not_written_t
     await refused(fleet.NamespaceNotOwned, "not Domicile's", workload, permit_for(workload), site)
 
 
-@pytest.mark.parametrize("fails_at", [1, 2, 3, 4])
+@pytest.mark.parametrize("fails_at", [1, 2, 3, 4, 5, 6])
 async def test_it_resumes_after_a_failure_at_any_write(workload: Workload, fails_at: int) -> None:
     api = FakeApi()
     seen: list[str] = []
@@ -126,7 +183,7 @@ async def test_it_resumes_after_a_failure_at_any_write(workload: Workload, fails
     with pytest.raises(kube.Unreachable):
         await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
     await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
-    assert len(api.writes) == len(set(api.writes)) == 4
+    assert len(api.writes) == len(set(api.writes)) == 6
 
 
 class PretendedPermit:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import builders
-from domicile import fleet, kube
+from domicile import fence, fleet, kube
 from domicile.fleet import guard, kinds, proofs, sweep
 from domicile.kube import errors
 from domicile.placement import FenceDown, FenceInForce
@@ -57,6 +57,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proofs, "STEADY_SECONDS", 0.05)
     monkeypatch.setattr(proofs, "_BETWEEN", 0.005)
     monkeypatch.setattr(proofs, "_GIVE_UP_AFTER", 0.1)
+    monkeypatch.setattr(proofs, "_HEARD_WITHIN", 0.1)
 
 
 @asynccontextmanager
@@ -74,19 +75,64 @@ async def test_a_member_without_it_gets_it_whole() -> None:
     api = FakeApi(fenced=False)
     assert await Guarded(api).look() == FenceInForce(FENCE.digest)
     wanted = [f"apply {m['kind']}/{m['metadata']['name']}" for m in FENCE.manifests()]
-    assert api.writes == [*wanted, "create Namespace/domicile-fence"]
+    kind = "apply CustomResourceDefinition/admissiongrants.domicile.dev"
+    assert api.writes == [kind, *wanted, "create Namespace/domicile-fence", "create AdmissionGrant/grants"]
     for manifest in FENCE.manifests():
         assert (
             api.objects[(kinds.FENCE[manifest["kind"]], "", manifest["metadata"]["name"])]["spec"] == manifest["spec"]
         )
 
 
-async def test_a_fence_that_is_whole_costs_no_write_and_one_dry_run_a_policy() -> None:
+async def test_a_fence_that_is_whole_costs_no_write_two_reads_and_one_dry_run_a_policy() -> None:
     api, asked = FakeApi(), list[str]()
     api.before = lambda verb, path: asked.append(f"{verb} {path}")
     assert await Guarded(api).look() == FenceInForce(FENCE.digest)
     assert not api.writes
-    assert asked == ["POST /api/v1/namespaces/domicile-fence/serviceaccounts"] * len(FENCE.policies)
+    dry_run = "POST /api/v1/namespaces/domicile-fence/serviceaccounts"
+    assert asked == [
+        "GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions/admissiongrants.domicile.dev",
+        "GET /apis/domicile.dev/v1alpha1/namespaces/domicile-fence/admissiongrants/grants",
+        *[dry_run] * len(FENCE.policies),
+    ]
+
+
+async def test_a_kind_that_somebody_changed_is_put_back() -> None:
+    api = FakeApi()
+    crd = fence.grants_kind()
+    api.put(kube.CUSTOM_RESOURCE_DEFINITIONS, {**crd, "spec": {**crd["spec"], "conversion": {"strategy": "Webhook"}}})
+    assert await Guarded(api).look() == FenceInForce(FENCE.digest)
+    assert api.writes == ["apply CustomResourceDefinition/admissiongrants.domicile.dev"]
+
+
+async def test_an_api_server_that_does_not_know_yet_what_to_hold_it_against_has_not_shown_it() -> None:
+    api = FakeApi()
+    no_params = "no params found for policy binding with `Deny` parameterNotFoundAction"
+
+    def answer(probe: kube.Object) -> kube.Object:
+        if probe["metadata"]["name"] == "fence-probe-grants":
+            raise errors.from_status(422, {"reason": "Invalid", "message": no_params}, "fake")
+        return known(probe)
+
+    known, api.probed = api.probed, answer
+    state = await Guarded(api).look()
+    assert isinstance(state, FenceDown)
+    assert (state.reason, no_params in state.message) == ("FenceNotShown", True)
+
+
+async def test_a_namespace_is_waited_for_until_api_servers_have_heard_of_it() -> None:
+    guarded = Guarded(api := FakeApi())
+    await guarded.look()
+    api.put(kube.NAMESPACES, bank := {"metadata": {"name": "bank", "uid": "u"}})
+    asked = 0
+
+    def answer(probe: kube.Object) -> kube.Object:
+        nonlocal asked
+        asked += 1
+        return probe if asked < 5 else known(probe)
+
+    known, api.probed = api.probed, answer
+    await guarded.guard.holds_in(api, bank)
+    assert asked > 5
 
 
 TAMPERING: Mapping[str, Callable[[Guarded], None]] = {

@@ -32,6 +32,12 @@ def test_only_the_gate_writes_and_only_withdrawal_deletes() -> None:
         ("gate.py", "api.apply"),
         ("gate.py", "api.json_patch"),
         ("withdrawal.py", "api.delete"),
+        # The namespace of what outlived it, empty.
+        ("withdrawal.py", "api.create"),
+        # What the gate grants and withdrawal takes back.
+        ("granting.py", "api.create"),
+        ("granting.py", "api.apply"),
+        ("granting.py", "api.json_patch"),
         # The fence's policies, its namespace, and dry runs that it must refuse.
         ("guard.py", "api.create"),
         ("guard.py", "api.apply"),

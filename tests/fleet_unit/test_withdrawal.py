@@ -8,6 +8,7 @@ import builders
 from builders import NOW
 from domicile import fence, fleet, kube, residency, serving
 from domicile.fleet import gate, kinds, withdrawal
+from domicile.kube import errors
 from domicile.serving import MODEL_LABEL, MODEL_UID, Workload
 from fake_api import FakeApi, FakeSite
 
@@ -177,7 +178,7 @@ async def test_what_outlived_its_namespace_gets_it_back_and_goes(workload: Workl
     api.remove(kube.NAMESPACES, "retail-banking")
     api.writes.clear()
     await withdrawal.withdraw(FakeSite(api), workload.model)
-    assert api.writes == ["create Namespace/retail-banking"]
+    assert api.writes == ["create Namespace/retail-banking", "apply AdmissionGrant/grants"]
     assert fence.is_managed(api.objects[(kube.NAMESPACES, "", "retail-banking")]["metadata"]["labels"])
     assert [what for what, _, _ in api.deletes] == ["inferenceservices/fraud-scorer"]
 
@@ -186,3 +187,66 @@ async def test_a_namespace_that_is_gone_with_all_that_was_in_it_is_not_made_agai
     api = FakeApi()
     assert await withdrawal.withdraw(FakeSite(api), workload.model) == fleet.Withdrawn()
     assert api.writes == []
+
+
+def entries(api: FakeApi) -> list[Any]:
+    return api.objects[GRANTS]["spec"].get("models", [])
+
+
+GRANTS = (kinds.GRANTS, "retail-banking", "grants")
+
+
+async def test_what_it_was_granted_goes_before_the_workload(workload: Workload) -> None:
+    api = await placed(workload)
+    gone: list[bool] = []
+    api.before = lambda verb, path: gone.append(not entries(api)) if verb == "DELETE" else None
+    assert entries(api)
+    await withdrawal.withdraw(FakeSite(api), workload.model)
+    assert gone == [True]
+    assert GRANTS in api.objects, "the fence needs it for the other models"
+
+
+async def test_others_keep_what_they_are_granted(workload: Workload) -> None:
+    api = await placed(workload)
+    other = serving.workload(builders.model("other"), {})
+    permit = residency.permit(other.model, builders.lawful(), builders.grounds(artifacts=other.artifacts))
+    await gate.place(FakeSite(api), permit, other, NOW)
+    await withdrawal.withdraw(FakeSite(api), workload.model)
+    assert [each["name"] for each in entries(api)] == ["other"]
+
+
+async def test_what_a_later_model_of_that_name_is_granted_stays(workload: Workload) -> None:
+    api = await placed(workload)
+    api.objects[GRANTS]["spec"]["models"][0]["uid"] = "of a later one"
+    api.writes.clear()
+    await withdrawal.withdraw(FakeSite(api), workload.model)
+    assert (api.writes, [each["uid"] for each in entries(api)]) == ([], ["of a later one"])
+
+
+async def test_an_entry_that_somebody_else_wrote_too_goes_as_well(workload: Workload) -> None:
+    """What two managers own, one of them cannot leave out."""
+    api = await placed(workload)
+    entry = entries(api)[0]
+    apply = api.apply
+
+    async def shared(kind: kube.Resource, manifest: kube.Object, **more: Any) -> kube.Object:
+        if kind == kinds.GRANTS:
+            manifest = {**manifest, "spec": {"models": [entry]}}
+        return await apply(kind, manifest, **more)
+
+    api.apply = shared  # pyright: ignore[reportAttributeAccessIssue]
+    await withdrawal.withdraw(FakeSite(api), workload.model)
+    assert entries(api) == []
+
+
+async def test_withdrawing_works_where_grants_may_not_be_read(workload: Workload) -> None:
+    """A cluster that was joined before there were any."""
+    api = await placed(workload)
+
+    def before(verb: str, path: str) -> None:
+        if "admissiongrants" in path:
+            raise errors.from_status(403, {"reason": "Forbidden", "message": "planted"}, "fake")
+
+    api.before = before
+    await withdrawal.withdraw(FakeSite(api), workload.model)
+    assert [what for what, _, _ in api.deletes] == ["inferenceservices/fraud-scorer"]

@@ -77,7 +77,7 @@ def test_the_companions_in_full() -> None:
             {
                 "name": "kserve-container",
                 "image": IMAGE,
-                "args": ["--model_name={{.Name}}", "--model_dir=/mnt/models", "--http_port=8080"],
+                "args": ["--model_name=fraud-scorer", "--model_dir=/mnt/models", "--http_port=8080"],
                 "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
                 "readinessProbe": {
                     "httpGet": {"path": "/v2/health/ready", "port": 8080, "scheme": "HTTP"},

@@ -1,5 +1,6 @@
 """The kinds of domicile.dev/v1alpha1 as pydantic models: the one source of the CRDs in crds/."""
 
+from domicile.api.admissiongrant import GRANTS, AdmissionGrant, GrantedContainer, GrantedModel
 from domicile.api.base import GROUP, VERSION, Condition, Kind, ObjectMeta
 from domicile.api.clusterattestation import ClusterAttestation, Facts
 from domicile.api.dataclassification import DataClassification
@@ -29,12 +30,18 @@ KINDS: tuple[type[Kind], ...] = (
     ResidencyRecord,
     ResidencyException,
 )
+"""Those of the hub."""
+MEMBER_KINDS: tuple[type[Kind], ...] = (AdmissionGrant,)
+"""Those of members, where the operator puts their CRDs by itself."""
 
 __all__ = [
+    "GRANTS",
     "GROUP",
     "KINDS",
+    "MEMBER_KINDS",
     "VERSION",
     "Accelerator",
+    "AdmissionGrant",
     "Allow",
     "Basis",
     "ClusterAttestation",
@@ -43,6 +50,8 @@ __all__ = [
     "DataClassification",
     "Exclusion",
     "Facts",
+    "GrantedContainer",
+    "GrantedModel",
     "JurisdictionGroup",
     "Kind",
     "MemberIdentities",

@@ -108,6 +108,33 @@ PositiveQuantity = Annotated[
 ]
 
 
+MODEL_NAME = "{{.Name}}"
+"""In an argument of the server: the model's name."""
+
+
+def _known_template(argument: str) -> str:
+    if "{{" in argument.replace(MODEL_NAME, ""):
+        raise ValueError(f"{argument!r} has a template that is not {MODEL_NAME}")
+    return argument
+
+
+Argument = Annotated[
+    str,
+    AfterValidator(_known_template),
+    Field(
+        max_length=1024,
+        json_schema_extra=cel_rules(
+            cel(
+                f"!self.replace('{MODEL_NAME}', '').contains('{{{{')",
+                f"must have no template but {MODEL_NAME}: what a container is started with is granted word by word",
+                reason="FieldValueInvalid",
+            )
+        ),
+    ),
+]
+"""An argument of the server."""
+
+
 class ModelFormat(ApiModel):
     """KServe's modelFormat."""
 
@@ -123,10 +150,10 @@ class Runtime(ApiModel):
     image: Image
     """Image of the server, pinned by digest."""
     args: Annotated[
-        tuple[Annotated[str, Field(max_length=1024)], ...],
+        tuple[Argument, ...],
         Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = ("--model_name={{.Name}}", "--model_dir=/mnt/models", "--http_port=8080")
-    """Arguments of the server. KServe replaces {{.Name}} by the model's name."""
+    """Arguments of the server. {{.Name}} stands for the model's name, as in KServe's runtimes; other templates are not known."""
     port: Annotated[int, Field(ge=1024, le=65535)] = 8080
     """Port the server listens on for HTTP."""
     protocol_version: Literal["v1", "v2"] = "v2"

@@ -1,6 +1,7 @@
 """`domicile crds`: from the models in domicile.api to the CRD files, or a check that they are up to date."""
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -8,7 +9,9 @@ import click
 from domicile.cli.failure import Failure
 
 HOMES = (Path("crds"), Path("charts/domicile/files/crds"))
-"""Where the repository keeps them."""
+"""Where the repository keeps those of the hub."""
+HOME_OF_MEMBERS = Path("crds/members")
+"""And those of members, which the operator puts there by itself: to be read."""
 
 
 @click.command()
@@ -22,33 +25,39 @@ HOMES = (Path("crds"), Path("charts/domicile/files/crds"))
 @click.option("--check", is_flag=True, help="Write nothing; print what differs, and exit with 1 if anything does.")
 def crds(outputs: tuple[Path, ...], check: bool) -> None:
     """Write the CustomResourceDefinitions, or check that they are up to date."""
-    from domicile.api import KINDS
+    from domicile.api import KINDS, MEMBER_KINDS
     from domicile.api.crd import manifests
 
-    directories = outputs or HOMES
-    _refuse_missing(directories, outputs)
-    wanted = dict(manifests(KINDS))
+    _refuse_missing(outputs)
+    on_hub = dict(manifests(KINDS))
+    wanted = dict.fromkeys(outputs or HOMES, on_hub)
+    if not outputs:
+        wanted[HOME_OF_MEMBERS] = dict(manifests(MEMBER_KINDS))
     if check:
-        _check(directories, wanted)
+        _check(wanted)
         return
-    for directory in directories:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, text in wanted.items():
-            (directory / name).write_text(text)
-        for extra in _extra(directory, wanted):
-            extra.unlink()
-        click.echo(f"{directory}: {len(wanted)} CRDs")
+    for directory, files in wanted.items():
+        _write(directory, files)
 
 
-def _refuse_missing(directories: tuple[Path, ...], given: tuple[Path, ...]) -> None:
+def _write(directory: Path, wanted: dict[str, str]) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in wanted.items():
+        (directory / name).write_text(text)
+    for extra in _extra(directory, wanted):
+        extra.unlink()
+    click.echo(f"{directory}: {len(wanted)} CRD{'' if len(wanted) == 1 else 's'}")
+
+
+def _refuse_missing(given: tuple[Path, ...]) -> None:
     """Without --output this is for a check-out: elsewhere it would litter."""
-    if not given and not directories[0].parent.joinpath("pyproject.toml").exists():
+    if not given and not HOMES[0].parent.joinpath("pyproject.toml").exists():
         raise Failure("this is not the root of the repository: go there, or say where to write with --output DIR")
 
 
-def _check(directories: tuple[Path, ...], wanted: dict[str, str]) -> None:
+def _check(homes: Mapping[Path, dict[str, str]]) -> None:
     differing: list[Path] = []
-    for directory in directories:
+    for directory, wanted in homes.items():
         for name, text in wanted.items():
             path = directory / name
             there = path.read_text() if path.exists() else ""

@@ -271,7 +271,7 @@ def _host(seen: Snapshot, chosen: placement.Chosen, verdict: Lawful, judgement: 
             health = serving.Failing(chosen.reason, chosen.message)
         return _Host(_standing(member, seen.recorded_permit(member), selector, health), None)
     permit = _permit(seen, verdict, judgement, workload.artifacts)
-    drifted = _drifted(workload, there)
+    drifted = _drifted(workload, there, permit)
     if (refusal := seen.refusals.get(member.name)) and drifted:
         health = _refused(member, refusal)
     standing = _standing(member, permit.digest, selector, health)
@@ -321,11 +321,13 @@ def _standing(member: MemberId, permit: str, selector: dict[str, str], health: s
             return Standing(member, "Starting", permit, selector, "", begun.reason, begun.message)
 
 
-def _drifted(workload: serving.Workload, there: serving.SeenWorkload) -> bool:
-    """Whether something of the workload is missing on the member or differs. What is on its way out there has to be gone
-    before it can be made anew."""
+def _drifted(workload: serving.Workload, there: serving.SeenWorkload, permit: Permit) -> bool:
+    """Whether something of the workload is missing on the member or differs, or what it is granted there. What is on its way out
+    has to be gone before it can be made anew."""
     service = there.inference_service
-    return not (service is not None and service.deleting) and bool(serving.differs(workload, there))
+    if service is not None and service.deleting:
+        return False
+    return there.granted != serving.granted(workload, permit.until) or bool(serving.differs(workload, there))
 
 
 def _others(

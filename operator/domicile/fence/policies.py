@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from domicile.api import MemberIdentities
+from domicile.api import GROUP, AdmissionGrant, MemberIdentities
 from domicile.fence import cel
 from domicile.fence.policy import Policy, Rule, Validation
 from domicile.fence.writers import KEPT, KSERVE_GROUP, NOBODYS, OWNERS, ROUTING_GROUPS, removers, writers
@@ -154,6 +154,7 @@ def hub_policy(who: MemberIdentities) -> Policy:
         rules=(
             Rule(("",), ("serviceaccounts", "serviceaccounts/*"), _WRITE, "Namespaced"),
             Rule((KSERVE_GROUP,), ("*/*",), _WRITE, "*"),
+            Rule((GROUP,), (AdmissionGrant.info.plural,), _WRITE, "Namespaced"),
             Rule(("",), ("namespaces",), _WRITE, "Cluster"),
         ),
         variables={

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from domicile.api import GROUP, VERSION, AdmissionGrant
 from domicile.fence import cel
 from domicile.fence.labels import MANAGED_BY, MANAGED_NAMESPACE
 from domicile.fence.probes import Probe
@@ -13,6 +14,7 @@ Manifest = dict[str, Any]
 API_VERSION: Final = "admissionregistration.k8s.io/v1"
 SUFFIX: Final = "fence.domicile.dev"
 _LABELS: Final = dict((MANAGED_BY,))
+_PARAM_KIND: Final = {"apiVersion": f"{GROUP}/{VERSION}", "kind": AdmissionGrant.info.kind}
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ class Policy:
     """Whether it is bound to managed namespaces. Otherwise it looks at requests everywhere, and `conditions` say at which."""
     conditions: Mapping[str, str]
     """Of what is no probe. All must hold for the policy to look at it."""
+    params: str | None = None
+    """Name of the AdmissionGrant that it holds requests against, in the namespace of the request. Where there is none, all is
+    refused."""
 
     @property
     def name(self) -> str:
@@ -81,7 +86,7 @@ class Policy:
         probed = Rule(("",), ("serviceaccounts",), ("CREATE",), "Namespaced", (self.probe.object_name,))
         validations = (
             Validation(f"!({self.probe.expression})", cel.string(self.probe.says(digest))),
-            *self.validations,
+            *(self._of_what_is_no_probe(each) for each in self.validations),
         )
         spec: Manifest = {
             "failurePolicy": "Fail",
@@ -97,10 +102,15 @@ class Policy:
             ],
             **_named("variables", self.variables),
             **_named("matchConditions", self._conditions()),
+            **({"paramKind": dict(_PARAM_KIND)} if self.params else {}),
         }
         about = {"domicile.dev/about": self.about}
         metadata = {"name": self.name, "labels": _LABELS, "annotations": about}
         return {"apiVersion": API_VERSION, "kind": "ValidatingAdmissionPolicy", "metadata": metadata, "spec": spec}
+
+    def _of_what_is_no_probe(self, each: Validation) -> Validation:
+        # The others look at no field that the probe lacks.
+        return Validation(f"({self.probe.expression}) || ({each.expression})", each.message) if self.params else each
 
     def _conditions(self) -> Mapping[str, str]:
         return {name: f"({self.probe.expression}) || ({condition})" for name, condition in self.conditions.items()}
@@ -111,6 +121,7 @@ class Policy:
             "policyName": self.name,
             "matchResources": {"matchPolicy": "Equivalent", "namespaceSelector": selector, "objectSelector": {}},
             "validationActions": ["Deny", "Audit"],
+            **({"paramRef": {"name": self.params, "parameterNotFoundAction": "Deny"}} if self.params else {}),
         }
         metadata = {"name": self.name, "labels": _LABELS}
         return {

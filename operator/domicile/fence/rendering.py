@@ -7,6 +7,7 @@ from typing import Any
 from domicile.api import MemberIdentities
 from domicile.fence import policies
 from domicile.fence.namespace import PROBED_NAMESPACE, namespace
+from domicile.fence.pods import grants_policy
 from domicile.fence.policy import Manifest, Policy
 from domicile.residency.canonical import digest_of
 
@@ -42,6 +43,7 @@ def fence_of(who: MemberIdentities) -> Fence:
         policies.connect_policy(),
         policies.namespaces_policy(who),
         policies.hub_policy(who),
+        grants_policy(),
     )
     blank = [manifest for policy in made for manifest in policy.manifests("")]
     return Fence(who, made, digest_of(blank).removeprefix("sha256:")[:16])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from domicile.api import MemberIdentities
+from domicile.api import GROUP, AdmissionGrant, MemberIdentities
 
 KSERVE_GROUP: Final = "serving.kserve.io"
 _GROUP: Final = "group:"
@@ -73,7 +73,12 @@ ROUTING_GROUPS: Final = (
     "networking.istio.io",
 )
 """Groups of which every kind is looked at, but for its status, which controllers of many names write."""
-KEPT: Final = ("networking.k8s.io/networkpolicies", "/resourcequotas", "/limitranges")
+KEPT: Final = (
+    "networking.k8s.io/networkpolicies",
+    "/resourcequotas",
+    "/limitranges",
+    f"{GROUP}/{AdmissionGrant.info.plural}",
+)
 """Kinds of which one object less, or one more, opens what the others close."""
 OWNERS: Final = (f"{KSERVE_GROUP}/inferenceservices", "apps/deployments", "apps/replicasets")
 """Kinds whose deletion may leave pods behind without an owner."""

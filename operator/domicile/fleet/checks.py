@@ -10,6 +10,7 @@ from domicile.fleet.errors import NotAPermit, PermitExpired, PermitMismatch
 from domicile.fleet.kinds import INFERENCE_SERVICES, SERVING_RUNTIMES
 from domicile.kube import SERVICE_ACCOUNTS, Object, Resource, shape
 from domicile.residency import ForgedPermit, MemberId, ModelRef, Permit
+from domicile.serving import without_scheme
 from domicile.serving.workload import MODEL_LABEL, MODEL_UID, Workload
 
 KINDS: Final[Mapping[tuple[str, str], Resource]] = {
@@ -19,7 +20,6 @@ KINDS: Final[Mapping[tuple[str, str], Resource]] = {
 }
 """All that the gate writes, the namespace apart."""
 
-_SCHEMES: Final = ("oci://", "oci+native://")
 _STORED_ELSEWHERE: Final = frozenset({"storage", "storageSpec", "storageKey", "modelUri", "model_uri"})
 """Further ways in which KServe's kinds name where a model is loaded from, none of them by digest."""
 _INTERNAL_ANNOTATIONS: Final = "internal.serving.kserve.io/"
@@ -94,7 +94,7 @@ def _artifacts_of(key: str, value: Any) -> Iterator[str]:
     elif key == "image" and isinstance(value, Mapping):  # A volume of type image.
         yield shape.text(shape.mapping(value).get("reference")) or "an image volume without reference"
     elif key in ("storageUri", "uri") and isinstance(value, str):
-        yield _without_scheme(value)
+        yield without_scheme(value)
     elif key in _STORED_ELSEWHERE and value and not (key == "storage" and isinstance(value, str)):
         yield f"{key}: {value}"  # As a string, `storage` is a quantity in resources.
     elif key.startswith(_INTERNAL_ANNOTATIONS):
@@ -102,7 +102,7 @@ def _artifacts_of(key: str, value: Any) -> Iterator[str]:
     elif key == "env":
         for variable in shape.mappings(value):
             if variable.get("name") == "STORAGE_URI":
-                yield _without_scheme(shape.text(variable.get("value")))
+                yield without_scheme(shape.text(variable.get("value")))
     else:
         yield from artifacts_in(value)
 
@@ -148,13 +148,6 @@ def _runtime_brought_along(workload: Workload) -> None:
         raise PermitMismatch(
             f"the InferenceService of {workload.model} names the runtime {model.get('runtime')!r}, which the workload does not bring"
         )
-
-
-def _without_scheme(uri: str) -> str:
-    for scheme in _SCHEMES:
-        if uri.startswith(scheme):
-            return uri.removeprefix(scheme)
-    return uri
 
 
 def _full(model: ModelRef) -> str:

@@ -11,7 +11,7 @@ from domicile import kube
 from domicile.fleet import discovery
 from domicile.fleet.errors import IdentityMismatch
 from domicile.fleet.guard import Guard
-from domicile.fleet.kinds import SERVING_KINDS
+from domicile.fleet.kinds import GRANTS, SERVING_KINDS
 from domicile.fleet.watches import Watches
 from domicile.kube import Api, Backoff, Clock, KubeError
 from domicile.placement.view import Connected, OutOfSight, ServingAvailable, ServingMissing
@@ -28,6 +28,9 @@ _TOLERATED_SECONDS: Final = 10.0
 """A watch may fail that long while the server answers otherwise: servers shed load, proxies close connections."""
 _LOOK_FOR_SERVING_SECONDS: Final = 15.0
 _LOOK_AT_SERVING_SECONDS: Final = 300.0
+
+_COMING_AND_GOING: Final = (*SERVING_KINDS, GRANTS)
+"""Kinds that a member may not serve."""
 
 _AT_ONCE = (
     IdentityMismatch,
@@ -84,6 +87,8 @@ class Connection:
             on_change,
         )
         self._guard = guard
+        self._granting = False
+        """Whether what the fence holds pods against is served, and watched."""
         self._guarding: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._reopen = asyncio.Event()
@@ -148,9 +153,11 @@ class Connection:
         await self.confirm()
         version = await discovery.kubernetes_version(self.api)
         serving = await discovery.serving(self.api)
+        self._granting = await self._guard.prepare(self.api)
         self._watch_trouble.over()
         self._probe_trouble.over()
-        self._watches.start(self.api, serving=isinstance(serving, ServingAvailable))
+        missing = () if isinstance(serving, ServingAvailable) else SERVING_KINDS
+        self._watches.start(self.api, missing if self._granting else (*missing, GRANTS))
         while not self._watches.synced:
             self._wake.clear()
             for failure in self._watches.failures.values():
@@ -181,8 +188,8 @@ class Connection:
             if loop.time() >= probe_at:
                 await self._probe()
                 probe_at = loop.time() + self._until_probe()
-            if loop.time() >= serving_at or (ailing in SERVING_KINDS):
-                if await self._serving_changed():
+            if loop.time() >= serving_at or (ailing in _COMING_AND_GOING):
+                if await self._kinds_changed():
                     return
                 serving_at = loop.time() + self._until_serving()
             wait = min(probe_at, serving_at, loop.time() + (1.0 if ailing else _PROBE_SECONDS)) - loop.time()
@@ -217,11 +224,12 @@ class Connection:
             self._probe_trouble.over()
             self._set(Connected(version), self.serving)
 
-    async def _serving_changed(self) -> bool:
-        """Look for KServe; whether it came or went, so that the watches have to begin anew."""
+    async def _kinds_changed(self) -> bool:
+        """Look for KServe, and for what the fence is made of; whether either came or went, so that the watches have to begin anew."""
         assert self.api is not None
         try:
             found = await discovery.serving(self.api)
+            granting = await discovery.granting(self.api)
         except _AT_ONCE:
             raise
         except KubeError as error:
@@ -230,7 +238,7 @@ class Connection:
         changed = isinstance(found, ServingAvailable) is not isinstance(self.serving, ServingAvailable)
         if isinstance(found, ServingMissing) or not changed:
             self._set(self.sight, found)
-        return changed
+        return changed or granting is not self._granting
 
     async def _disconnect(self) -> None:
         guarding, self._guarding = self._guarding, None
@@ -266,7 +274,7 @@ class Connection:
         return _PROBE_SECONDS * (0.9 + 0.1 * self._random.random())
 
     def _until_serving(self) -> float:
-        here = isinstance(self.serving, ServingAvailable)
+        here = isinstance(self.serving, ServingAvailable) and self._granting
         return (_LOOK_AT_SERVING_SECONDS if here else _LOOK_FOR_SERVING_SECONDS) * (0.8 + 0.4 * self._random.random())
 
 

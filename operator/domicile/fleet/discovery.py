@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from domicile.fleet.errors import IdentityMismatch
-from domicile.fleet.kinds import INFERENCE_SERVICES, SERVING_RUNTIMES
+from domicile.fleet.kinds import GRANTS, INFERENCE_SERVICES, SERVING_RUNTIMES
 from domicile.kube import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -41,6 +41,16 @@ async def kubernetes_version(api: Api) -> str:
     if not version:
         raise MalformedAnswer(f"GET /version at {api.server} names no gitVersion")
     return version
+
+
+async def granting(api: Api) -> bool:
+    """Whether AdmissionGrants are served."""
+    try:
+        answer = await api.raw("GET", GRANTS.root, within=PATIENCE)
+    except NotFound:
+        return False
+    resources = shape.mappings(shape.mapping(answer).get("resources"))
+    return any(resource.get("name") == GRANTS.plural for resource in resources)
 
 
 async def serving(api: Api) -> ServingAvailable | ServingMissing:

@@ -1,14 +1,15 @@
 """The gate: the one function that writes workloads to a member. It asks for a permit, and checks it again at the write."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from domicile import serving
+from domicile.api import GRANTS
 from domicile.fence import is_managed
-from domicile.fleet import checks, discovery, kinds
+from domicile.fleet import checks, discovery, granting, kinds
 from domicile.fleet.errors import (
     BeingDeleted,
     ForeignObject,
@@ -103,13 +104,19 @@ async def place(site: Site, permit: Permit, workload: Workload, now: datetime, m
     still_valid = _deadline(site, permit, now, may_act)
     manifests = (*workload.companions, workload.inference_service)
     due = [manifest for manifest in manifests if not _in_step(site, manifest)]
-    if not due:
+    entry = serving.granted(workload, permit.until)
+    cached = site.cached(kinds.GRANTS, GRANTS, workload.model.namespace)
+    if not due and serving.entry_in(cached or {}, workload.model.name) == entry:
         return Applied(())
     written: list[str] = []
     namespace, changed = await _ensure_namespace(api, site, workload.namespace, still_valid)
     if changed:
         written.append(f"Namespace/{workload.model.namespace}")
+    still_valid()
+    grants = await granting.found_or_made(api, workload.model.namespace)
     await site.guard.holds_in(api, namespace)
+    if await _ensure_granted(api, site, workload.model, entry, grants, still_valid):
+        written.append(f"AdmissionGrant/{GRANTS}")
     for manifest in due:
         if await _ensure(api, site, workload.model, manifest, still_valid):
             written.append(f"{manifest['kind']}/{manifest['metadata']['name']}")
@@ -176,6 +183,28 @@ async def _ensure_namespace(
     still_valid()
     wanted = {**manifest, "metadata": {**manifest["metadata"], "uid": live["metadata"]["uid"]}}
     return await api.apply(NAMESPACES, wanted, field_manager=kinds.FIELD_MANAGER, force=True), True
+
+
+async def _ensure_granted(
+    api: Api,
+    site: Site,
+    model: ModelRef,
+    entry: Mapping[str, Any],
+    grants: Object,
+    still_valid: Callable[[], None],
+) -> bool:
+    """Whether the entry had to be written."""
+    there = serving.entry_in(grants, model.name)
+    if there == entry:
+        return False
+    if there is not None and there.get("uid") != model.uid:
+        raise ForeignObject(
+            f"what {model} may run on {site.id} is granted to another model of that name (UID {there.get('uid')}), which is not"
+            " withdrawn yet"
+        )
+    still_valid()
+    await granting.grant(api, model.namespace, entry)
+    return True
 
 
 async def _ensure(api: Api, site: Site, model: ModelRef, manifest: Object, still_valid: Callable[[], None]) -> bool:

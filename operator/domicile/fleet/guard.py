@@ -7,13 +7,15 @@ from collections.abc import Callable
 from random import Random
 from typing import Final, Protocol
 
+from domicile import fence
 from domicile.fence import PROBED_NAMESPACE, Fence, Policy, is_managed
-from domicile.fleet import proofs
+from domicile.fleet import discovery, granting, proofs
 from domicile.fleet.errors import FenceNotInForce, GateError, NamespaceNotOwned
 from domicile.fleet.kinds import FENCE, FIELD_MANAGER, INFERENCE_SERVICES
 from domicile.fleet.lookup import find, listed
 from domicile.fleet.sweep import strangers
 from domicile.kube import (
+    CUSTOM_RESOURCE_DEFINITIONS,
     DEPLOYMENTS,
     NAMESPACES,
     PODS,
@@ -35,6 +37,8 @@ _log = logging.getLogger(__name__)
 SHOWN_EVERY: Final = 60.0
 """Seconds, about, after which it is shown anew: an API server may have been started without its policies."""
 _BETWEEN_LOOKS: Final = 0.2
+_LOOKS_UNTIL_SERVED: Final = 25
+"""A kind that was made is served within a second. If it is not, it is looked for again with KServe's."""
 _SHOWN: Final = 3
 """Of what is in the way, how much a message names."""
 
@@ -53,15 +57,15 @@ class Guard:
     def __init__(
         self,
         member: MemberId,
-        fence: Fence,
+        guarded: Fence,
         seen: Seen,
         random: Random,
         may_act: Callable[[], bool],
         on_change: Callable[[], None],
     ) -> None:
-        self._member, self.fence = member, fence
+        self._member, self.fence = member, guarded
         self.state: FenceInForce | FenceDown = FenceDown("NotLookedFor", "not looked for yet")
-        self._manifests = fence.manifests()
+        self._manifests = guarded.manifests()
         self._seen, self._random, self._may_act, self._on_change = seen, random, may_act, on_change
         self._wake = asyncio.Event()
         self._just_written = False
@@ -77,6 +81,18 @@ class Guard:
         if broken and isinstance(self.state, FenceInForce):
             self._set(FenceDown("FenceTampered", f"{', '.join(broken)} changed or went, and is put back"))
         self._wake.set()
+
+    async def prepare(self, api: Api) -> bool:
+        """Put the kind of grants there before all else, so that it can be watched. Whether it is served."""
+        try:
+            made = await self._have_kind(api)
+        except (Forbidden, GateError):  # What keeps it from being put there is told with the rest of the fence.
+            made = False
+        for _ in range(_LOOKS_UNTIL_SERVED if made else 0):
+            if await discovery.granting(api):
+                return True
+            await asyncio.sleep(_BETWEEN_LOOKS)
+        return await discovery.granting(api)
 
     async def begin(self, api: Api, fresh: Callable[[], Api]) -> None:
         """Look for the first time, or for the first time since the member was out of sight: what came meanwhile is not known."""
@@ -136,7 +152,7 @@ class Guard:
         before = self._fell
         metadata = shape.metadata(namespace)
         name, uid = shape.text(metadata.get("name")), shape.text(metadata.get("uid"))
-        await proofs.shown(self.fence, api, self._bound_to_namespaces(), name)
+        await proofs.shown_soon(self.fence, api, self._bound_to_namespaces(), name)
         if uid not in self._swept:
             await _sweep(api, name)
         if self._fell != before:
@@ -162,6 +178,7 @@ class Guard:
 
     async def _mend(self, api: Api) -> None:
         """Put right what is broken. The cache may be behind: what it shows as broken is looked at."""
+        await self._have_kind(api)
         broken = self._broken()
         for manifest in self._manifests:
             kind, name = FENCE[manifest["kind"]], manifest["metadata"]["name"]
@@ -181,6 +198,16 @@ class Guard:
             _log.info("wrote %s %s on %s", manifest["kind"], name, self._member)
         await self._have_probed_namespace(api)
 
+    async def _have_kind(self, api: Api) -> bool:
+        """Whether the kind of grants had to be written."""
+        wanted, kind = fence.grants_kind(), CUSTOM_RESOURCE_DEFINITIONS
+        if _as_it_must_be(wanted, await find(api, kind, wanted["metadata"]["name"])):
+            return False
+        self._leading()
+        await api.apply(kind, wanted, field_manager=FIELD_MANAGER, force=True)
+        _log.info("wrote %s %s on %s", wanted["kind"], wanted["metadata"]["name"], self._member)
+        return True
+
     async def _have_probed_namespace(self, api: Api) -> None:
         found = self._seen.get(NAMESPACES, PROBED_NAMESPACE, "") or await find(api, NAMESPACES, PROBED_NAMESPACE)
         if found is None:
@@ -191,6 +218,8 @@ class Guard:
             raise NamespaceNotOwned(
                 f"namespace {PROBED_NAMESPACE} is there and is not Domicile's, which probes the fence there: remove it"
             )
+        self._leading()
+        await granting.found_or_made(api, PROBED_NAMESPACE)
 
     def _leading(self) -> None:
         if not self._may_act():

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from domicile.api import GROUP, VERSION, AdmissionGrant
 from domicile.kube import (
     DEPLOYMENTS,
     HORIZONTAL_POD_AUTOSCALERS,
@@ -25,6 +26,8 @@ FIELD_MANAGER: Final = "domicile"
 
 INFERENCE_SERVICES: Final = Resource("serving.kserve.io", "v1beta1", "inferenceservices", namespaced=True)
 SERVING_RUNTIMES: Final = Resource("serving.kserve.io", "v1alpha1", "servingruntimes", namespaced=True)
+GRANTS: Final = Resource(GROUP, VERSION, AdmissionGrant.info.plural, namespaced=True)
+"""What the fence holds pods against."""
 
 KIND: Final[Mapping[Resource, str]] = {
     NAMESPACES: "Namespace",
@@ -37,6 +40,7 @@ KIND: Final[Mapping[Resource, str]] = {
     HORIZONTAL_POD_AUTOSCALERS: "HorizontalPodAutoscaler",
     INFERENCE_SERVICES: "InferenceService",
     SERVING_RUNTIMES: "ServingRuntime",
+    GRANTS: AdmissionGrant.info.kind,
 }
 FENCE: Final[Mapping[str, Resource]] = {
     "ValidatingAdmissionPolicy": VALIDATING_ADMISSION_POLICIES,
@@ -86,6 +90,15 @@ def model_of(manifest: Object) -> ModelRef | None:
     """The model that the object says it belongs to, UID included."""
     named, uid = model_name_of(manifest), shape.text(shape.labels(manifest).get(MODEL_UID))
     return ModelRef(*named, uid) if named and uid and not _relabelled(manifest) else None
+
+
+def granted_models(grant: Object | None) -> frozenset[ModelRef]:
+    """The models that an AdmissionGrant has entries of."""
+    if grant is None:
+        return frozenset()
+    namespace = shape.text(shape.metadata(grant).get("namespace"))
+    entries = shape.mappings(shape.mapping(grant.get("spec")).get("models"))
+    return frozenset(ModelRef(namespace, shape.text(e.get("name")), shape.text(e.get("uid"))) for e in entries)
 
 
 def belongs(manifest: Object, model: ModelRef) -> bool:

@@ -7,6 +7,8 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
+from domicile import serving
+from domicile.api import GRANTS
 from domicile.fence import Fence, is_managed
 from domicile.fleet import inventory, kinds, sight
 from domicile.fleet.connection import Connection, Open
@@ -105,12 +107,14 @@ class Member:
         for kind in _OF_MODELS:
             objects = self._watches.of_model(kind, model.namespace, model.name)
             found[kind] = tuple(manifest for manifest in objects if kinds.belongs(manifest, model))
-        return sight.workload_seen(found)
+        grants = self._watches.get(kinds.GRANTS, GRANTS, model.namespace) or {}
+        return sight.workload_seen(found, serving.entry_in(grants, model.name))
 
     def known_models(self) -> frozenset[ModelRef]:
         """Every model that anything there says it belongs to."""
         owners = (kinds.model_of(manifest) for kind in _OF_MODELS for manifest in self._watches.all_of(kind))
-        return frozenset(owner for owner in owners if owner is not None)
+        granted = (kinds.granted_models(grant) for grant in self._watches.all_of(kinds.GRANTS))
+        return frozenset(owner for owner in owners if owner is not None).union(*granted)
 
     def cached(self, kind: Resource, name: str, namespace: str) -> Object | None:
         """One object as last seen."""

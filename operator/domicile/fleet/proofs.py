@@ -7,13 +7,28 @@ from typing import Final
 from domicile.fence import Fence, Policy
 from domicile.fleet.discovery import PATIENCE
 from domicile.fleet.errors import FenceNotInForce
-from domicile.kube import SERVICE_ACCOUNTS, Api, Forbidden
+from domicile.kube import SERVICE_ACCOUNTS, Api, Forbidden, Invalid
 
 STEADY_SECONDS: Final = 1.6
 """How long a fence that was just written must have refused everything. Each API server looks at its policies once a second, and
 behind one address there may be several."""
 _GIVE_UP_AFTER: Final = 10.0
+_HEARD_WITHIN: Final = 2.0
 _BETWEEN: Final = 0.1
+
+
+async def shown_soon(fence: Fence, api: Api, policies: Iterable[Policy], namespace: str) -> None:
+    """Raise FenceNotInForce unless each policy refuses its probe in the namespace within a second or two: an API server may not have
+    heard yet of a namespace that was just made, or of what is granted in it."""
+    loop, asked = asyncio.get_running_loop(), tuple(policies)
+    give_up = loop.time() + _HEARD_WITHIN
+    while True:
+        try:
+            return await shown(fence, api, asked, namespace)
+        except FenceNotInForce:
+            if loop.time() > give_up:
+                raise
+        await asyncio.sleep(_BETWEEN)
 
 
 async def shown(fence: Fence, api: Api, policies: Iterable[Policy], namespace: str) -> None:
@@ -62,7 +77,7 @@ async def _lets_pass(fence: Fence, api: Api, policy: Policy, namespace: str) -> 
             body=probe.manifest(namespace),
             within=PATIENCE,
         )
-    except Forbidden as refused:
+    except (Forbidden, Invalid) as refused:  # Invalid: there is nothing yet to hold it against.
         if probe.shown_by(refused.message, fence.digest):
             return ""
         return f"{policy.name} did not refuse what it must refuse in namespace {namespace}, something else did: {refused.message}"

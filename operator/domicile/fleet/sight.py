@@ -12,7 +12,7 @@ from domicile.serving.workload import WORKLOAD
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def workload_seen(objects: Mapping[Resource, Sequence[Object]]) -> SeenWorkload:
+def workload_seen(objects: Mapping[Resource, Sequence[Object]], granted: Object | None = None) -> SeenWorkload:
     """One model's objects by kind, as a SeenWorkload. A second object of a written kind is listed among the others."""
     services = objects.get(INFERENCE_SERVICES, ())
     companions = {KIND[kind]: _object(kind, found[0]) for kind in COMPANIONS if (found := objects.get(kind, ()))}
@@ -23,6 +23,7 @@ def workload_seen(objects: Mapping[Resource, Sequence[Object]]) -> SeenWorkload:
         companions=companions,
         deployments=tuple(deployment_seen(found) for found in objects.get(DEPLOYMENTS, ())),
         pods=tuple(pod_seen(found) for found in objects.get(PODS, ())),
+        granted=granted,
         others=tuple(f"{KIND[kind]}/{name_of(found)}" for kind, found in (*surplus, *others)),
     )
 

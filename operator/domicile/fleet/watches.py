@@ -1,7 +1,7 @@
 """All watches of one member: which kinds, how they are trimmed, and which model a change belongs to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from random import Random
 from typing import Final
 
@@ -16,13 +16,14 @@ _TRIMMED: Final[Mapping[Resource, Callable[[Object], Object]]] = {
     NAMESPACES: kinds.namespace_kept,
     NODES: kinds.node_kept,
     PODS: kinds.pod_kept,
+    kinds.GRANTS: kinds.whole,
     kinds.INFERENCE_SERVICES: kinds.whole_if_ours,
     kinds.SERVING_RUNTIMES: kinds.whole,
     **dict.fromkeys(kinds.COMPANIONS, kinds.whole),
     **dict.fromkeys(kinds.OTHERS, kinds.metadata_kept),
     **{kind: kinds.whole for kind in kinds.MADE_BY_KSERVE if kind not in (PODS, *kinds.OTHERS)},
 }
-_WATCHED_WHOLE: Final = (*_FENCE, NAMESPACES, NODES, kinds.INFERENCE_SERVICES)
+_WATCHED_WHOLE: Final = (*_FENCE, NAMESPACES, NODES, kinds.GRANTS, kinds.INFERENCE_SERVICES)
 """Watched whatever their labels: to see what is not ours. Of the rest only what has the model's label."""
 _INVENTORY: Final = (NAMESPACES, NODES, PODS, kinds.INFERENCE_SERVICES)
 """A change in these may change what the cluster as a whole looks like."""
@@ -48,8 +49,8 @@ class Watches:
         self._reflectors: dict[Resource, Reflector] = {}
         self._running: dict[Resource, asyncio.Task[None]] = {}
 
-    def start(self, api: Api, *, serving: bool) -> None:
-        """Begin with a list of every kind; KServe's kinds only if they are served."""
+    def start(self, api: Api, missing: Collection[Resource] = ()) -> None:
+        """Begin with a list of every kind, but of those that are not served."""
         for kind in _TRIMMED:
             reflector = self._reflectors.get(kind)
             if reflector is None:
@@ -58,7 +59,7 @@ class Watches:
             reflector.list_anew()
             reflector.failure = None
             reflector.synced.clear()
-            if serving or kind not in kinds.SERVING_KINDS:
+            if kind not in missing:
                 self._running[kind] = asyncio.create_task(reflector.run(), name=f"watch {kind} at {api.server}")
             else:
                 reflector.clear()
@@ -102,6 +103,9 @@ class Watches:
                 self._on_fence()
             if kind in _INVENTORY:
                 self._on_inventory()
+            if kind == kinds.GRANTS:
+                for model in {*kinds.granted_models(change.old), *kinds.granted_models(change.new)}:
+                    self._on_model((model.namespace, model.name))
 
         return Reflector(
             api,

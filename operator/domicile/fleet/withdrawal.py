@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from domicile import fence
-from domicile.fleet import gate, kinds, sight
+from domicile.fleet import gate, granting, kinds, sight
 from domicile.fleet.gate import Site
 from domicile.fleet.lookup import find, listed
 from domicile.kube import NAMESPACES, Api, Conflict, NotFound, Object, Propagation, Resource, shape
@@ -32,7 +32,7 @@ class Withdrawing:
 async def withdraw(site: Site, model: ModelRef, may_act: gate.MayAct = gate.always) -> Withdrawn | Withdrawing:
     """Delete what is there of the model, and say what is left. Call again until Withdrawn.
 
-    The InferenceService goes first, and with it what KServe made of it; the ServingRuntime and the ServiceAccount go once
+    What it was granted goes first, so that no pod of it begins any more. Then the InferenceService, and with it what KServe made of it; the ServingRuntime and the ServiceAccount go once
     no pod is left that uses them. The namespace stays: there may be things in it that are not ours. What is told as left is
     more than what is deleted: a label can be changed by whoever may edit there, and must not hide what runs. Raises
     MemberOutOfSight, IdentityMismatch or a kube.KubeError.
@@ -43,6 +43,7 @@ async def withdraw(site: Site, model: ModelRef, may_act: gate.MayAct = gate.alwa
     gate.leading(may_act, site)
     if any(found.values()):
         await _have_namespace(site, api, model.namespace)
+    await granting.take_back(api, model)
     await _delete(api, model, {kinds.INFERENCE_SERVICES: found[kinds.INFERENCE_SERVICES]})
     companions = await _find(api, model, kinds.COMPANIONS)
     workload_left = _names(found)

@@ -1,6 +1,7 @@
 """Serving, pure: a model on a cluster as an InferenceService and its companions, and their health read back."""
 
 from domicile.serving.drift import Stray, differs, drift, strays
+from domicile.serving.granting import entry_in, granted, without_scheme
 from domicile.serving.health import Failing, Health, Missing, Progressing, Serving, health
 from domicile.serving.kserve_models import load
 from domicile.serving.manifests import artifacts, workload
@@ -32,8 +33,11 @@ __all__ = [
     "artifacts",
     "differs",
     "drift",
+    "entry_in",
+    "granted",
     "health",
     "load",
     "strays",
+    "without_scheme",
     "workload",
 ]

@@ -13,6 +13,7 @@ from typing import Any
 from domicile import fence
 from domicile.api import SovereignModel, SovereignModelSpec
 from domicile.api.quantity import canonical
+from domicile.api.sovereignmodel import MODEL_NAME
 from domicile.residency import mirrored
 from domicile.residency.canonical import digest_of
 from domicile.residency.identity import ModelRef
@@ -86,7 +87,7 @@ def _serving_runtime(model: SovereignModel) -> Manifest:
     container = {
         "name": CONTAINER,
         "image": runtime.image,
-        "args": list(runtime.args),
+        "args": [argument.replace(MODEL_NAME, model.metadata.name) for argument in runtime.args],
         "ports": [{"name": "http", "containerPort": runtime.port, "protocol": "TCP"}],
         "readinessProbe": {
             "httpGet": {"path": runtime.readiness_path, "port": runtime.port, "scheme": "HTTP"},

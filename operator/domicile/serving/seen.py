@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from domicile.serving.workload import ACCELERATOR
+from domicile.serving.workload import ACCELERATOR, Manifest
 
 _NO_ACCELERATOR = f"Insufficient {ACCELERATOR}"
 """What the scheduler says of nodes whose accelerators are all taken."""
@@ -81,6 +81,8 @@ class SeenWorkload:
     """By kind: ServingRuntime, ServiceAccount."""
     deployments: tuple[SeenDeployment, ...] = ()
     pods: tuple[SeenPod, ...] = ()
+    granted: Manifest | None = None
+    """The model's entry in the AdmissionGrant of its namespace. Nothing runs by it alone."""
     others: tuple[str, ...] = ()
     """Further things of the model that are still there, as kind/name: ReplicaSets, Services, HorizontalPodAutoscalers."""
 
