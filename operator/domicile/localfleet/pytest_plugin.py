@@ -15,6 +15,8 @@ from domicile.localfleet import fleet as fleets
 
 REAL_NODE_MARK = "real_node"
 CLEAN_SECONDS = 60.0
+KEPT = frozenset({"domicile-fence"})
+"""Namespaces that outlive the test in which they happen to be made: whatever made one needs it in the next."""
 # Owners first, so that nothing makes again what is being deleted.
 WORKLOADS = (
     "/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices",
@@ -77,7 +79,8 @@ def _take_pods(region: fleets.Region, node: str, *, yes: bool) -> None:
 
 def _clean_members(regions: Mapping[str, fleets.Region], before: Mapping[str, frozenset[str]]) -> None:
     made = {
-        name: (api, _namespaces(api) - before[name]) for name, api in ((name, r.api()) for name, r in regions.items())
+        name: (api, _namespaces(api) - before[name] - KEPT)
+        for name, api in ((name, r.api()) for name, r in regions.items())
     }
     for api, namespaces in made.values():
         for namespace in namespaces:
