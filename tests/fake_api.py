@@ -4,6 +4,7 @@ import asyncio
 import copy
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import builders
@@ -14,6 +15,7 @@ from domicile.kube import errors
 from domicile.placement import Connected, OutOfSight
 from domicile.residency import MemberId
 
+HUB = builders.member("hub").uid
 FENCE = fence.fence_of(MemberIdentities())
 Where = tuple[kube.Resource, str, str]
 
@@ -37,7 +39,9 @@ class FakeApi:
         self.put(kube.NAMESPACES, {"metadata": {"name": "kube-system", "uid": (member or builders.member()).uid}})
         if fenced:
             self.put(kube.NAMESPACES, FENCE.namespace())
-            self.put(kube.CUSTOM_RESOURCE_DEFINITIONS, fence.grants_kind())
+            for kind in fence.member_kinds():
+                self.put(kube.CUSTOM_RESOURCE_DEFINITIONS, kind)
+            self.put(kinds.CLAIMS, claimed())
             self.put(kinds.GRANTS, _no_grants(fence.PROBED_NAMESPACE))
             for manifest in FENCE.manifests():
                 self.put(kinds.FENCE[manifest["kind"]], manifest)
@@ -144,7 +148,7 @@ class FakeApi:
             return self.probed(body)
         if path == "/version":
             return {"gitVersion": "v1.36.3"}
-        known = (*kinds.SERVING_KINDS, kinds.GRANTS)
+        known = (*kinds.SERVING_KINDS, *kinds.OF_THE_FENCE)
         found = [kind.plural for kind in known if kind.root == path and self._serves(kind)]
         if not found:
             raise self._error(404, "NotFound")
@@ -236,6 +240,12 @@ class FakeApi:
     @staticmethod
     def _error(status: int, reason: str) -> kube.ApiError:
         return errors.from_status(status, {"reason": reason, "message": "fake"}, "fake")
+
+
+def claimed(by: str = HUB, until: datetime = builders.TOMORROW) -> dict[str, Any]:
+    """The claim of a hub."""
+    spec = {"hub": by, "notAfter": until.isoformat().replace("+00:00", "Z")}
+    return {"apiVersion": kinds.CLAIMS.api_version, "kind": "HubClaim", "metadata": {"name": "domicile"}, "spec": spec}
 
 
 def _no_grants(namespace: str) -> dict[str, Any]:

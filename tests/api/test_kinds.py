@@ -98,6 +98,10 @@ REFUSED: dict[str, tuple[Callable[[], Kind], str]] = {
     "no replica": (lambda: model(replicas={"min": 0}), "greater than or equal to 1"),
     "no data class": (lambda: model(data_classes=[]), "at least 1 item"),
     "a privileged port": (lambda: model(runtime={"image": IMAGE, "port": 80}), "greater than or equal to 1024"),
+    "a template of KServe's": (
+        lambda: model(runtime={"image": IMAGE, "args": ['--label={{ index .Labels "a" }}']}),
+        "has a template that is not",
+    ),
     "a time without a zone": (lambda: attestation(until=NOW.replace(tzinfo=None)), "a time needs a zone"),
     "a group of an unknown country": (lambda: group("x", "XX"), "unknown jurisdiction"),
     "a group of a group": (lambda: group("x", "group:eea"), "at most 6 characters"),

@@ -48,7 +48,7 @@ def test_every_policy_has_a_binding_that_denies() -> None:
     assert [b["spec"]["validationActions"] for b in bindings] == [["Deny", "Audit"]] * len(HERE.names)
 
 
-@pytest.mark.parametrize("short", ["writers", "connect", "namespaces", "hub", "grants"])
+@pytest.mark.parametrize("short", ["writers", "connect", "namespaces", "hub", "grants", "lease", "claims"])
 def test_no_policy_fails_open(short: str) -> None:
     assert spec(short)["failurePolicy"] == "Fail"
     assert spec(short)["matchConstraints"]["matchPolicy"] == "Equivalent"
@@ -61,17 +61,22 @@ def test_what_is_about_workloads_is_bound_to_managed_namespaces_and_what_is_abou
         if m["kind"] == "ValidatingAdmissionPolicyBinding"
     }
     managed = {"matchLabels": {"domicile.dev/managed": "true"}}
-    assert selectors == {"writers": managed, "connect": managed, "grants": managed, "namespaces": {}, "hub": {}}
+    open_ = dict[str, Any].fromkeys(("namespaces", "hub", "claims"), {})
+    assert selectors == {"writers": managed, "connect": managed, "grants": managed, "lease": managed, **open_}
 
 
-def test_pods_are_held_against_the_grant_of_their_namespace_and_refused_where_there_is_none() -> None:
-    (binding,) = [m["spec"] for m in HERE.manifests() if m["spec"].get("paramRef")]
-    assert (binding["policyName"], binding["paramRef"]) == (
-        "grants.fence.domicile.dev",
-        {"name": "grants", "parameterNotFoundAction": "Deny"},
-    )
+def test_pods_are_held_against_the_grant_of_their_namespace_and_the_claim_of_the_hub_and_refused_where_there_is_none() -> (
+    None
+):
+    held_against = {m["spec"]["policyName"]: m["spec"]["paramRef"] for m in HERE.manifests() if "paramRef" in m["spec"]}
+    assert held_against == {
+        "grants.fence.domicile.dev": {"name": "grants", "parameterNotFoundAction": "Deny"},
+        "lease.fence.domicile.dev": {"name": "domicile", "parameterNotFoundAction": "Deny"},
+    }
     assert spec("grants")["paramKind"] == {"apiVersion": "domicile.dev/v1alpha1", "kind": "AdmissionGrant"}
-    assert looked_at("grants", "CREATE") == looked_at("grants", "UPDATE") == {"/pods"}
+    assert spec("lease")["paramKind"] == {"apiVersion": "domicile.dev/v1alpha1", "kind": "HubClaim"}
+    assert looked_at("grants", "CREATE") == looked_at("grants", "UPDATE") == looked_at("lease", "CREATE") == {"/pods"}
+    assert looked_at("claims", "CREATE") == looked_at("claims", "UPDATE") == {"domicile.dev/hubclaims"}
 
 
 FORBIDDEN_OF_PODS = (
@@ -94,11 +99,12 @@ def test_every_check_of_a_pod_lets_the_probe_pass_on_to_the_first() -> None:
     assert all(v["expression"].startswith(f"({probe.expression}) || ") for v in spec("grants")["validations"][1:])
 
 
-def test_the_kind_of_grants_is_spelled_out_whole() -> None:
-    kind = fence.grants_kind()
-    assert kind["metadata"]["name"] == "admissiongrants.domicile.dev"
-    assert kind["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "domicile"}
-    assert kind["spec"]["conversion"] == {"strategy": "None"}
+def test_the_kinds_are_spelled_out_whole() -> None:
+    named = [kind["metadata"]["name"] for kind in fence.member_kinds()]
+    assert named == ["admissiongrants.domicile.dev", "hubclaims.domicile.dev"]
+    for kind in fence.member_kinds():
+        assert kind["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "domicile"}
+        assert kind["spec"]["conversion"] == {"strategy": "None"}
 
 
 def test_all_that_has_lawful_writers_is_looked_at() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from domicile.cli.demo import installation, stamping
 from domicile.localfleet.fleet import Fleet
-from fleet import audit
+from fleet import audit, members
 from fleet.world import HUB_STANDS_IN, NAMESPACE, OperatorProcess, World, eventually
 
 # They need this machine's one real node for themselves, which the session's fleet holds once it runs.
@@ -19,6 +19,13 @@ PLACES = {"sg": "SG", "ph": "PH", "de": "DE"}
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name != BEFORE_THE_FLEET)
+
+
+@pytest.fixture(scope="session")
+def fleet(fleet: Fleet) -> Fleet:
+    """The session's fleet, whose hub all tests speak for."""
+    members.hub_uid = fleet.hub.kube_system_uid
+    return fleet
 
 
 @pytest.fixture(scope="session")

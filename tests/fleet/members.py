@@ -12,6 +12,8 @@ from domicile.placement import ClusterView, Connected, OutOfSight
 from fleet import audit
 from waiting import eventually
 
+hub_uid = ""
+"""Of the session's hub, set with its fleet: a member is one hub's."""
 USER = audit.OPERATOR
 """The fence of members lets no other one write."""
 PINNED = "registry.example/models/iris@sha256:" + "ab" * 32
@@ -47,7 +49,7 @@ class Members:
 
     def __init__(self) -> None:
         self.changes: list[tuple[str, tuple[str, str] | None]] = []
-        self.fleet = Fleet(lambda name, model: self.changes.append((name, model)))
+        self.fleet = Fleet(lambda name, model: self.changes.append((name, model)), hub=lambda: hub_uid)
 
     def join(self, region: localfleet.Region, kubeconfig: str | None = None, uid: str | None = None) -> None:
         self.fleet.set_member(region.name, uid or region.kube_system_uid, kubeconfig or grant(region))

@@ -212,6 +212,41 @@ def test_after_the_end_of_the_grant_nothing_is_admitted(
     eventually(lambda: "what model scorer is granted ended at" in said(), within=5, what="it is refused as ended")
 
 
+CLAIM = "/apis/domicile.dev/v1alpha1/hubclaims/domicile"
+PAST = "2026-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def nothing_heard(world: World, scene: Scene) -> Iterator[None]:
+    """The hub was stopped long ago: its claim to sg has ended."""
+    hub = world.intruder("sg")
+    until = hub.get(CLAIM)["spec"]["notAfter"]
+    hub.merge(CLAIM, {"spec": {"notAfter": PAST}})
+    yield
+    hub.merge(CLAIM, {"spec": {"notAfter": until}})
+
+
+def test_a_hub_that_is_not_heard_of_leaves_a_member_that_admits_no_pod(
+    world: World, granted_pod: dict[str, Any], nothing_heard: None
+) -> None:
+    eventually(
+        lambda: (
+            "'lease.fence.domicile.dev'" in (said := made_by_its_controller(world, granted_pod)[1])
+            and f"looked after this cluster until {PAST}" in said
+        ),
+        within=5,
+        what="it is refused",
+    )
+
+
+def test_a_claim_is_moved_on_by_a_hub_alone_and_taken_over_by_none(world: World, scene: Scene) -> None:
+    later = Attack("PATCH", CLAIM, {"spec": {"notAfter": "2099-01-01T00:00:00Z"}}, attacks.MERGE, refused_by="claims")
+    assert_refused(world.member("sg"), later, scene)
+    taken = Attack("PATCH", CLAIM, {"spec": {"hub": "11111111-1111-1111-1111-111111111111"}}, attacks.MERGE)
+    status, said = answer(world.intruder("sg"), taken, scene)
+    assert (status, "delete the claim" in said) == (422, True)
+
+
 LAWFUL: Mapping[str, tuple[str, str, Attack]] = {
     "KServe makes Deployments": (WHO.kserve, "", attacks.WORKLOADS["a Deployment"]),
     "Deployments make ReplicaSets": (
@@ -349,6 +384,7 @@ def test_a_namespace_that_is_not_managed_is_not_touched(scene: Scene, world: Wor
 GUARDED_BY = {
     "writers": ("owner", attacks.WORKLOADS["a Deployment"]),
     "grants": ("replica sets", attacks.PODS["a pod"]),
+    "claims": ("admin", Attack("PATCH", CLAIM, {"spec": {"notAfter": PAST}}, attacks.MERGE, refused_by="claims")),
     "connect": ("owner", attacks.CONNECTING["exec"]),
     "namespaces": ("admin", attacks.ON_NAMESPACES["privileged pods"]),
     "hub": ("hub", attacks.BY_DOMICILE_ITSELF["a ServiceAccount outside"]),
@@ -455,6 +491,30 @@ def _events(world: World, cluster: str) -> set[str]:
     found = world.hub.get("/apis/events.k8s.io/v1/namespaces/domicile-system/events")["items"]
     found += world.hub.get("/apis/events.k8s.io/v1/namespaces/default/events")["items"]
     return {event["reason"] for event in found if event["regarding"]["name"] == cluster}
+
+
+def test_the_member_of_another_hub_is_not_written_to(
+    world: World, hub_namespace: str, operator: OperatorProcess
+) -> None:
+    world.hub.apply(policy(hub_namespace, hub_namespace, "DE"))
+    world.cluster_reports("de", "FenceShown", "FenceInForce", within=60)
+    member, other = world.intruder("de"), "11111111-1111-1111-1111-111111111111"
+    ours = member.get(CLAIM)
+    member.delete(CLAIM)
+    member.create({**ours, "metadata": {"name": "domicile"}, "spec": {**ours["spec"], "hub": other}})
+    mark = audit.size(world.fleet.regions["de"].audit_log)
+    try:
+        # It is looked at once a minute, and when the fence is touched.
+        world.member("de").merge(f"{BINDINGS}/hub.fence.domicile.dev", {"spec": {"validationActions": ["Warn"]}})
+        said = world.cluster_reports("de", "ClaimedByAnother", "FenceInForce")
+        assert f"the hub with UID {other} looks after it" in said["message"]
+        world.model(hub_namespace)
+        world.reports(hub_namespace, "Placed", "NoAbleCluster")
+        assert [str(w) for w in audit.writes(world.fleet.regions["de"].audit_log, since=mark)] == []
+    finally:
+        member.delete(CLAIM)
+    world.ready(hub_namespace, on="de", within=90)
+    assert world.member("de").get(CLAIM)["spec"]["hub"] == world.fleet.hub.kube_system_uid
 
 
 def test_nothing_is_placed_while_the_fence_cannot_be_put_up(

@@ -49,7 +49,7 @@ async def withdrawn(m: Members, region: localfleet.Region, wanted: serving.Workl
         if isinstance(left, gate.Withdrawn):
             return
         assert datetime.now(UTC) < deadline, left
-        await eventually(lambda: m.changes, within=5)
+        await eventually(lambda: m.changes, within=20)
         m.changes.clear()
 
 

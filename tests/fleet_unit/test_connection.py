@@ -15,7 +15,7 @@ from domicile import fleet, kube, residency, serving
 from domicile.fleet import connection, inventory, kinds, member
 from domicile.kube import errors
 from domicile.placement import Connected, FenceDown, OutOfSight, ServingAvailable, ServingMissing
-from fake_api import FakeApi
+from fake_api import HUB, FakeApi
 from waiting import eventually
 
 ENDED = datetime(2026, 10, 1, tzinfo=UTC)
@@ -59,7 +59,7 @@ class Registered:
 async def registered(connect: Callable[[str], kube.Api]) -> AsyncIterator[Registered]:
     changes: Seen = []
     clock = Clock()
-    members = fleet.Fleet(lambda name, model: changes.append((name, model)), clock, Random(1), connect)
+    members = fleet.Fleet(lambda name, model: changes.append((name, model)), clock, Random(1), connect, hub=lambda: HUB)
     members.set_member("sg", builders.member().uid, "kubeconfig")
     try:
         yield Registered(members, changes, clock)
@@ -406,7 +406,7 @@ async def test_a_change_of_what_is_granted_tells_of_which_models() -> None:
 
 async def test_what_the_fence_is_made_of_is_put_there_before_it_is_watched() -> None:
     api = FakeApi(fenced=False)
-    api.served = {*kinds.KIND, *kinds.FENCE.values()} - {kinds.GRANTS} | {kube.CUSTOM_RESOURCE_DEFINITIONS}
+    api.served = {*kinds.KIND, *kinds.FENCE.values()} - set(kinds.OF_THE_FENCE) | {kube.CUSTOM_RESOURCE_DEFINITIONS}
 
     def established(verb: str, path: str) -> None:
         if api.served is not None and verb == "GET" and path == kinds.GRANTS.root and api.writes:
@@ -424,7 +424,7 @@ async def test_without_the_right_to_put_it_there_the_member_is_in_sight_and_its_
 ) -> None:
     monkeypatch.setattr(connection, "_LOOK_FOR_SERVING_SECONDS", 0.1)
     api = FakeApi(fenced=False)
-    api.served = {*kinds.KIND, *kinds.FENCE.values()} - {kinds.GRANTS}
+    api.served = {*kinds.KIND, *kinds.FENCE.values()} - set(kinds.OF_THE_FENCE)
     api.before = failing(status(403), lambda verb, path: "customresourcedefinitions" in path)
     async with registered(lambda _: api) as r:
         await r.connected()
@@ -522,7 +522,7 @@ async def test_a_member_that_cannot_be_read_is_out_of_sight_alone(
 
     monkeypatch.setattr(inventory, "accelerators", stumbles)
     clock = Clock()
-    members = fleet.Fleet(lambda name, model: None, clock, Random(1), lambda config: apis[config])
+    members = fleet.Fleet(lambda name, model: None, clock, Random(1), lambda config: apis[config], hub=lambda: HUB)
     for name in apis:
         members.set_member(name, builders.member(name).uid, name)
     try:

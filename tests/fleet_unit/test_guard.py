@@ -4,6 +4,7 @@ in memory that acts on policies at once; tests/fleet has real ones."""
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 import builders
 from domicile import fence, fleet, kube
 from domicile.fleet import guard, kinds, proofs, sweep
+from domicile.fleet.claiming import Claimant
 from domicile.kube import errors
 from domicile.placement import FenceDown, FenceInForce
-from fake_api import FENCE, FakeApi
+from fake_api import FENCE, HUB, FakeApi, claimed
 from waiting import eventually
 
 WRITERS = "writers.fence.domicile.dev"
@@ -35,10 +37,16 @@ class Guarded:
     """A guard, and the states that it told of."""
 
     def __init__(self, api: FakeApi, may_act: Callable[[], bool] = lambda: True) -> None:
-        self.api = api
+        self.api, self.now = api, builders.NOW
         self.told: list[FenceInForce | FenceDown] = []
         self.guard = guard.Guard(
-            builders.member(), FENCE, Cache(api), Random(1), may_act, lambda: self.told.append(self.guard.state)
+            builders.member(),
+            FENCE,
+            Claimant(HUB, lambda: self.now),
+            Cache(api),
+            Random(1),
+            may_act,
+            lambda: self.told.append(self.guard.state),
         )
 
     async def look(self) -> FenceInForce | FenceDown:
@@ -75,15 +83,16 @@ async def test_a_member_without_it_gets_it_whole() -> None:
     api = FakeApi(fenced=False)
     assert await Guarded(api).look() == FenceInForce(FENCE.digest)
     wanted = [f"apply {m['kind']}/{m['metadata']['name']}" for m in FENCE.manifests()]
-    kind = "apply CustomResourceDefinition/admissiongrants.domicile.dev"
-    assert api.writes == [kind, *wanted, "create Namespace/domicile-fence", "create AdmissionGrant/grants"]
+    of_kinds = [f"apply CustomResourceDefinition/{name}.domicile.dev" for name in ("admissiongrants", "hubclaims")]
+    claim = "create HubClaim/domicile"
+    assert api.writes == [*of_kinds, claim, *wanted, "create Namespace/domicile-fence", "create AdmissionGrant/grants"]
     for manifest in FENCE.manifests():
         assert (
             api.objects[(kinds.FENCE[manifest["kind"]], "", manifest["metadata"]["name"])]["spec"] == manifest["spec"]
         )
 
 
-async def test_a_fence_that_is_whole_costs_no_write_two_reads_and_one_dry_run_a_policy() -> None:
+async def test_a_fence_that_is_whole_costs_no_write_four_reads_and_one_dry_run_a_policy() -> None:
     api, asked = FakeApi(), list[str]()
     api.before = lambda verb, path: asked.append(f"{verb} {path}")
     assert await Guarded(api).look() == FenceInForce(FENCE.digest)
@@ -91,6 +100,8 @@ async def test_a_fence_that_is_whole_costs_no_write_two_reads_and_one_dry_run_a_
     dry_run = "POST /api/v1/namespaces/domicile-fence/serviceaccounts"
     assert asked == [
         "GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions/admissiongrants.domicile.dev",
+        "GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions/hubclaims.domicile.dev",
+        "GET /apis/domicile.dev/v1alpha1/hubclaims/domicile",
         "GET /apis/domicile.dev/v1alpha1/namespaces/domicile-fence/admissiongrants/grants",
         *[dry_run] * len(FENCE.policies),
     ]
@@ -98,10 +109,60 @@ async def test_a_fence_that_is_whole_costs_no_write_two_reads_and_one_dry_run_a_
 
 async def test_a_kind_that_somebody_changed_is_put_back() -> None:
     api = FakeApi()
-    crd = fence.grants_kind()
+    crd = fence.member_kinds()[0]
     api.put(kube.CUSTOM_RESOURCE_DEFINITIONS, {**crd, "spec": {**crd["spec"], "conversion": {"strategy": "Webhook"}}})
     assert await Guarded(api).look() == FenceInForce(FENCE.digest)
     assert api.writes == ["apply CustomResourceDefinition/admissiongrants.domicile.dev"]
+
+
+def claim(api: FakeApi) -> dict[str, Any]:
+    return api.objects[(kinds.CLAIMS, "", "domicile")]["spec"]
+
+
+HOUR = timedelta(hours=1)
+IN_TIME: Mapping[str, tuple[timedelta, bool]] = {
+    "more than half of it is left": (13 * HOUR, False),
+    "half of it is left": (12 * HOUR, True),
+    "it has ended": (-HOUR, True),
+    "all of it is left, by a clock that is a little ahead": (24 * HOUR + timedelta(minutes=1), False),
+    "it ends later than a hub would say": (48 * HOUR, True),
+}
+
+
+@pytest.mark.parametrize(("left", "moved"), IN_TIME.values(), ids=IN_TIME)
+async def test_the_claim_is_moved_on_in_time_and_not_before(left: timedelta, moved: bool) -> None:
+    api = FakeApi()
+    api.put(kinds.CLAIMS, claimed(until=builders.NOW + left))
+    assert await Guarded(api).look() == FenceInForce(FENCE.digest)
+    assert api.writes == (["json_patch HubClaim/domicile"] if moved else [])
+    if moved:
+        assert claim(api) == {"hub": HUB, "notAfter": "2026-11-24T09:00:00Z"}
+
+
+async def test_a_member_of_another_hub_is_left_alone() -> None:
+    api = FakeApi()
+    other = builders.uid("another hub")
+    api.put(kinds.CLAIMS, claimed(by=other))
+    state = await Guarded(api).look()
+    assert isinstance(state, FenceDown)
+    assert (state.reason, other in state.message, HUB in state.message) == ("ClaimedByAnother", True, True)
+    assert "kubectl delete hubclaims.domicile.dev domicile" in state.message
+    assert api.writes == []
+
+
+async def test_a_claim_that_another_process_moves_on_at_this_moment_is_left_to_it() -> None:
+    api = FakeApi()
+    api.put(kinds.CLAIMS, claimed(until=builders.NOW))
+
+    def meanwhile(verb: str, path: str) -> None:
+        if verb == "PATCH" and "hubclaims" in path:
+            api.put(kinds.CLAIMS, claimed(until=builders.TOMORROW), resourceVersion="3")
+
+    api.before = meanwhile
+    guarded = Guarded(api)
+    with pytest.raises(kube.Conflict):
+        await Claimant(HUB, lambda: guarded.now).claim(api)
+    assert claim(api)["notAfter"] == builders.TOMORROW.isoformat().replace("+00:00", "Z")
 
 
 async def test_an_api_server_that_does_not_know_yet_what_to_hold_it_against_has_not_shown_it() -> None:

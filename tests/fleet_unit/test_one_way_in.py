@@ -38,6 +38,9 @@ def test_only_the_gate_writes_and_only_withdrawal_deletes() -> None:
         ("granting.py", "api.create"),
         ("granting.py", "api.apply"),
         ("granting.py", "api.json_patch"),
+        # The claim of the hub.
+        ("claiming.py", "api.create"),
+        ("claiming.py", "api.json_patch"),
         # The fence's policies, its namespace, and dry runs that it must refuse.
         ("guard.py", "api.create"),
         ("guard.py", "api.apply"),

@@ -398,6 +398,7 @@ def test_no_right_on_a_member_names_secrets_roles_or_wildcards() -> None:
         ("", "namespaces"): ["create", "patch"],
         ("apiextensions.k8s.io", "customresourcedefinitions"): ["create", "patch"],
         ("domicile.dev", "admissiongrants"): ["create", "patch"],
+        ("domicile.dev", "hubclaims"): ["create", "patch"],
         ("admissionregistration.k8s.io", "validatingadmissionpolicies"): ["create", "patch"],
         ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"): ["create", "patch"],
         ("", "serviceaccounts"): ["create", "delete", "patch"],

@@ -4,6 +4,7 @@ from domicile.api.admissiongrant import GRANTS, AdmissionGrant, GrantedContainer
 from domicile.api.base import GROUP, VERSION, Condition, Kind, ObjectMeta
 from domicile.api.clusterattestation import ClusterAttestation, Facts
 from domicile.api.dataclassification import DataClassification
+from domicile.api.hubclaim import CLAIM, HubClaim
 from domicile.api.jurisdictiongroup import JurisdictionGroup
 from domicile.api.regionalcluster import Accelerator, MemberIdentities, RegionalCluster, RegionalClusterStatus
 from domicile.api.remnant import ModelRemnant, remnant
@@ -31,10 +32,11 @@ KINDS: tuple[type[Kind], ...] = (
     ResidencyException,
 )
 """Those of the hub."""
-MEMBER_KINDS: tuple[type[Kind], ...] = (AdmissionGrant,)
+MEMBER_KINDS: tuple[type[Kind], ...] = (AdmissionGrant, HubClaim)
 """Those of members, where the operator puts their CRDs by itself."""
 
 __all__ = [
+    "CLAIM",
     "GRANTS",
     "GROUP",
     "KINDS",
@@ -52,6 +54,7 @@ __all__ = [
     "Facts",
     "GrantedContainer",
     "GrantedModel",
+    "HubClaim",
     "JurisdictionGroup",
     "Kind",
     "MemberIdentities",

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from domicile.api.base import UID, ApiModel, Kind, KindInfo, Name, PrinterColumn, Time, list_map, list_set
+from domicile.api.base import UID, ApiModel, Kind, KindInfo, Name, PrinterColumn, Time, list_map
 
 GRANTS = "grants"
 """Name of the one AdmissionGrant of a namespace. It comes with the namespace, and stays as long."""
@@ -12,6 +12,7 @@ GRANTS = "grants"
 _Reference = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^@]+@sha256:[0-9a-f]{64}$")]
 """registry/repository@digest."""
 _Word = Annotated[str, Field(max_length=4096)]
+# Server-side apply makes null of a map or a set in an entry that becomes empty, and then refuses it.
 _ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
 
 
@@ -43,13 +44,14 @@ class GrantedModel(ApiModel):
         tuple[GrantedContainer, ...], Field(min_length=1, max_length=8, json_schema_extra=list_map("name"))
     ]
     """The containers, all of them."""
-    image_volumes: Annotated[tuple[_Reference, ...], Field(max_length=8, json_schema_extra=list_set())] = ()
+    image_volumes: Annotated[tuple[_Reference, ...], Field(max_length=8, json_schema_extra=_ATOMIC)] = ()
     """Artifacts that are mounted as image volumes, by digest."""
-    secrets: Annotated[tuple[Name, ...], Field(max_length=16, json_schema_extra=list_set())] = ()
+    secrets: Annotated[tuple[Name, ...], Field(max_length=16, json_schema_extra=_ATOMIC)] = ()
     """Secrets that may be mounted."""
-    node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)] = Field(
-        default_factory=dict
-    )
+    node_selector: Annotated[
+        dict[str, Annotated[str, Field(max_length=63)]],
+        Field(max_length=32, json_schema_extra={"x-kubernetes-map-type": "atomic"}),
+    ] = Field(default_factory=dict)
     """Labels that the pods select their nodes by. They may select by more."""
 
 

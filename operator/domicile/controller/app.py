@@ -59,6 +59,7 @@ class Operator:
             connect=connect,
             watch_seconds=settings.watch_seconds,
             may_act=lambda: self._lease.held,
+            hub=lambda: self._store.hub.uid if self._store.hub is not None else "",
         )
         members = Members(self._fleet, clock)
         carry_out = CarryOut(self._hub, self._fleet, clock, lambda: self._lease.held, self._models.add)

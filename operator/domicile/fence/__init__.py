@@ -1,6 +1,6 @@
 """The fence, pure: what a member's own API server refuses in managed namespaces, whoever asks and whether or not the hub is there."""
 
-from domicile.fence.kind import grants_kind
+from domicile.fence.kind import member_kinds
 from domicile.fence.labels import MANAGED_BY, MANAGED_NAMESPACE, is_managed
 from domicile.fence.namespace import PROBED_NAMESPACE, namespace
 from domicile.fence.policy import Policy
@@ -13,7 +13,7 @@ __all__ = [
     "Fence",
     "Policy",
     "fence_of",
-    "grants_kind",
     "is_managed",
+    "member_kinds",
     "namespace",
 ]

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
-from domicile.api import GRANTS
+from domicile.api import GRANTS, AdmissionGrant
 from domicile.fence import cel
-from domicile.fence.policy import Policy, Rule, Validation
+from domicile.fence.policy import Params, Policy, Rule, Validation
 
 MODEL: Final = "domicile.dev/model"
 MODEL_UID: Final = "domicile.dev/model-uid"
@@ -88,7 +88,7 @@ def grants_policy() -> Policy:
         validations=validations,
         in_managed_namespaces=True,
         conditions={"changes": "request.operation == 'CREATE' || object.spec != oldObject.spec"},
-        params=GRANTS,
+        params=Params(AdmissionGrant.info.kind, GRANTS),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from domicile.api import GROUP, VERSION, AdmissionGrant
+from domicile.api import GROUP, VERSION
 from domicile.fence import cel
 from domicile.fence.labels import MANAGED_BY, MANAGED_NAMESPACE
 from domicile.fence.probes import Probe
@@ -14,7 +14,7 @@ Manifest = dict[str, Any]
 API_VERSION: Final = "admissionregistration.k8s.io/v1"
 SUFFIX: Final = "fence.domicile.dev"
 _LABELS: Final = dict((MANAGED_BY,))
-_PARAM_KIND: Final = {"apiVersion": f"{GROUP}/{VERSION}", "kind": AdmissionGrant.info.kind}
+_GROUP_VERSION: Final = f"{GROUP}/{VERSION}"
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,14 @@ class Validation:
 
 
 @dataclass(frozen=True)
+class Params:
+    """An object that a policy reads: in the namespace of the request if its kind has namespaces."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Policy:
     """One policy of the fence. It also looks at, and refuses, its own probe."""
 
@@ -64,9 +72,8 @@ class Policy:
     """Whether it is bound to managed namespaces. Otherwise it looks at requests everywhere, and `conditions` say at which."""
     conditions: Mapping[str, str]
     """Of what is no probe. All must hold for the policy to look at it."""
-    params: str | None = None
-    """Name of the AdmissionGrant that it holds requests against, in the namespace of the request. Where there is none, all is
-    refused."""
+    params: Params | None = None
+    """What it holds requests against. Where there is none, all is refused."""
 
     @property
     def name(self) -> str:
@@ -102,7 +109,7 @@ class Policy:
             ],
             **_named("variables", self.variables),
             **_named("matchConditions", self._conditions()),
-            **({"paramKind": dict(_PARAM_KIND)} if self.params else {}),
+            **({"paramKind": {"apiVersion": _GROUP_VERSION, "kind": self.params.kind}} if self.params else {}),
         }
         about = {"domicile.dev/about": self.about}
         metadata = {"name": self.name, "labels": _LABELS, "annotations": about}
@@ -121,7 +128,7 @@ class Policy:
             "policyName": self.name,
             "matchResources": {"matchPolicy": "Equivalent", "namespaceSelector": selector, "objectSelector": {}},
             "validationActions": ["Deny", "Audit"],
-            **({"paramRef": {"name": self.params, "parameterNotFoundAction": "Deny"}} if self.params else {}),
+            **({"paramRef": {"name": self.params.name, "parameterNotFoundAction": "Deny"}} if self.params else {}),
         }
         metadata = {"name": self.name, "labels": _LABELS}
         return {

@@ -6,6 +6,7 @@ from typing import Any
 
 from domicile.api import MemberIdentities
 from domicile.fence import policies
+from domicile.fence.lease import claims_policy, lease_policy
 from domicile.fence.namespace import PROBED_NAMESPACE, namespace
 from domicile.fence.pods import grants_policy
 from domicile.fence.policy import Manifest, Policy
@@ -44,6 +45,8 @@ def fence_of(who: MemberIdentities) -> Fence:
         policies.namespaces_policy(who),
         policies.hub_policy(who),
         grants_policy(),
+        lease_policy(),
+        claims_policy(who),
     )
     blank = [manifest for policy in made for manifest in policy.manifests("")]
     return Fence(who, made, digest_of(blank).removeprefix("sha256:")[:16])

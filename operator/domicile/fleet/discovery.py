@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from domicile.fleet.errors import IdentityMismatch
-from domicile.fleet.kinds import GRANTS, INFERENCE_SERVICES, SERVING_RUNTIMES
+from domicile.fleet.kinds import GRANTS, INFERENCE_SERVICES, OF_THE_FENCE, SERVING_RUNTIMES
 from domicile.kube import (
     CONFIG_MAPS,
     DEPLOYMENTS,
@@ -44,13 +44,13 @@ async def kubernetes_version(api: Api) -> str:
 
 
 async def granting(api: Api) -> bool:
-    """Whether AdmissionGrants are served."""
+    """Whether the kinds are served that the fence holds requests against."""
     try:
         answer = await api.raw("GET", GRANTS.root, within=PATIENCE)
     except NotFound:
         return False
-    resources = shape.mappings(shape.mapping(answer).get("resources"))
-    return any(resource.get("name") == GRANTS.plural for resource in resources)
+    served = {resource.get("name") for resource in shape.mappings(shape.mapping(answer).get("resources"))}
+    return {kind.plural for kind in OF_THE_FENCE} <= served
 
 
 async def serving(api: Api) -> ServingAvailable | ServingMissing:

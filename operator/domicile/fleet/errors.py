@@ -58,6 +58,10 @@ class FenceNotInForce(GateError):
     """The member does not show that it refuses what it must refuse: nothing is placed there."""
 
 
+class ClaimedByAnother(GateError):
+    """Another hub looks after the member: nothing is written there."""
+
+
 class NamespaceNotOwned(GateError):
     """The namespace on the member is not Domicile's."""
 

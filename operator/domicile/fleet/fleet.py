@@ -10,6 +10,7 @@ from domicile import kube
 from domicile.api import MemberIdentities
 from domicile.fence import fence_of
 from domicile.fleet import checks, gate, withdrawal
+from domicile.fleet.claiming import Claimant
 from domicile.fleet.errors import PermitMismatch, UnknownMember
 from domicile.fleet.gate import Applied, MayAct
 from domicile.fleet.member import Member, OnChange
@@ -29,7 +30,8 @@ _USUAL: Final = MemberIdentities()
 
 class Fleet:
     """The members. `on_change` is called with the member's name, and the model whose objects there changed or None if
-    the cluster itself did; it must not block. `may_act` is asked before each write to a member. Everything but `place`, `withdraw` and `close` returns at once."""
+    the cluster itself did; it must not block. `may_act` is asked before each write to a member,
+    `hub` gives the UID of the hub, as whose members they are claimed. Everything but `place`, `withdraw` and `close` returns at once."""
 
     def __init__(
         self,
@@ -39,9 +41,11 @@ class Fleet:
         connect: Connect | None = None,
         watch_seconds: int = kube.WATCH_SECONDS,
         may_act: MayAct = gate.always,
+        *,
+        hub: Callable[[], str],
     ) -> None:
         self._on_change, self._clock, self._watch_seconds = on_change, clock, watch_seconds
-        self._may_act = may_act
+        self._may_act, self._hub = may_act, hub
         self._random = random or Random()  # noqa: S311 - for jitter
         self._connect = connect or self._over_http
         self._members: dict[str, Member] = {}
@@ -65,6 +69,7 @@ class Fleet:
             MemberId(name, uid),
             lambda: self._connect(kubeconfig),
             fence_of(identities),
+            Claimant(self._hub(), self._clock),
             self._clock,
             self._random,
             self._on_change,

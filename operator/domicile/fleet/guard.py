@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from domicile import fence
 from domicile.fence import PROBED_NAMESPACE, Fence, Policy, is_managed
 from domicile.fleet import discovery, granting, proofs
+from domicile.fleet.claiming import Claimant
 from domicile.fleet.errors import FenceNotInForce, GateError, NamespaceNotOwned
 from domicile.fleet.kinds import FENCE, FIELD_MANAGER, INFERENCE_SERVICES
 from domicile.fleet.lookup import find, listed
@@ -58,12 +59,13 @@ class Guard:
         self,
         member: MemberId,
         guarded: Fence,
+        claimant: Claimant,
         seen: Seen,
         random: Random,
         may_act: Callable[[], bool],
         on_change: Callable[[], None],
     ) -> None:
-        self._member, self.fence = member, guarded
+        self._member, self.fence, self._claimant = member, guarded, claimant
         self.state: FenceInForce | FenceDown = FenceDown("NotLookedFor", "not looked for yet")
         self._manifests = guarded.manifests()
         self._seen, self._random, self._may_act, self._on_change = seen, random, may_act, on_change
@@ -85,7 +87,7 @@ class Guard:
     async def prepare(self, api: Api) -> bool:
         """Put the kind of grants there before all else, so that it can be watched. Whether it is served."""
         try:
-            made = await self._have_kind(api)
+            made = await self._have_kinds(api)
         except (Forbidden, GateError):  # What keeps it from being put there is told with the rest of the fence.
             made = False
         for _ in range(_LOOKS_UNTIL_SERVED if made else 0):
@@ -178,7 +180,8 @@ class Guard:
 
     async def _mend(self, api: Api) -> None:
         """Put right what is broken. The cache may be behind: what it shows as broken is looked at."""
-        await self._have_kind(api)
+        await self._have_kinds(api)
+        await self._have_claim(api)
         broken = self._broken()
         for manifest in self._manifests:
             kind, name = FENCE[manifest["kind"]], manifest["metadata"]["name"]
@@ -198,15 +201,23 @@ class Guard:
             _log.info("wrote %s %s on %s", manifest["kind"], name, self._member)
         await self._have_probed_namespace(api)
 
-    async def _have_kind(self, api: Api) -> bool:
-        """Whether the kind of grants had to be written."""
-        wanted, kind = fence.grants_kind(), CUSTOM_RESOURCE_DEFINITIONS
-        if _as_it_must_be(wanted, await find(api, kind, wanted["metadata"]["name"])):
-            return False
+    async def _have_kinds(self, api: Api) -> bool:
+        """Whether a kind that the fence holds requests against had to be written."""
+        made, kind = False, CUSTOM_RESOURCE_DEFINITIONS
+        for wanted in fence.member_kinds():
+            name = wanted["metadata"]["name"]
+            if _as_it_must_be(wanted, await find(api, kind, name)):
+                continue
+            self._leading()
+            await api.apply(kind, wanted, field_manager=FIELD_MANAGER, force=True)
+            _log.info("wrote %s %s on %s", wanted["kind"], name, self._member)
+            made = True
+        return made
+
+    async def _have_claim(self, api: Api) -> None:
         self._leading()
-        await api.apply(kind, wanted, field_manager=FIELD_MANAGER, force=True)
-        _log.info("wrote %s %s on %s", wanted["kind"], wanted["metadata"]["name"], self._member)
-        return True
+        if await self._claimant.claim(api):
+            _log.info("claimed %s", self._member)
 
     async def _have_probed_namespace(self, api: Api) -> None:
         found = self._seen.get(NAMESPACES, PROBED_NAMESPACE, "") or await find(api, NAMESPACES, PROBED_NAMESPACE)

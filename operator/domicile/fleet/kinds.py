@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from domicile.api import GROUP, VERSION, AdmissionGrant
+from domicile.api import GROUP, VERSION, AdmissionGrant, HubClaim
 from domicile.kube import (
     DEPLOYMENTS,
     HORIZONTAL_POD_AUTOSCALERS,
@@ -27,7 +27,9 @@ FIELD_MANAGER: Final = "domicile"
 INFERENCE_SERVICES: Final = Resource("serving.kserve.io", "v1beta1", "inferenceservices", namespaced=True)
 SERVING_RUNTIMES: Final = Resource("serving.kserve.io", "v1alpha1", "servingruntimes", namespaced=True)
 GRANTS: Final = Resource(GROUP, VERSION, AdmissionGrant.info.plural, namespaced=True)
+CLAIMS: Final = Resource(GROUP, VERSION, HubClaim.info.plural, namespaced=False)
 """What the fence holds pods against."""
+OF_THE_FENCE: Final = (GRANTS, CLAIMS)
 
 KIND: Final[Mapping[Resource, str]] = {
     NAMESPACES: "Namespace",

@@ -11,6 +11,7 @@ from domicile import serving
 from domicile.api import GRANTS
 from domicile.fence import Fence, is_managed
 from domicile.fleet import inventory, kinds, sight
+from domicile.fleet.claiming import Claimant
 from domicile.fleet.connection import Connection, Open
 from domicile.fleet.guard import Guard
 from domicile.fleet.watches import Watches
@@ -38,6 +39,7 @@ class Member:
         member: MemberId,
         open_api: Open,
         fence: Fence,
+        claimant: Claimant,
         clock: Clock,
         random: Random,
         on_change: OnChange,
@@ -55,7 +57,7 @@ class Member:
             on_fence=self._on_fence,
             watch_seconds=watch_seconds,
         )
-        self.guard = Guard(member, fence, self._watches, random, may_act, self._on_connection)
+        self.guard = Guard(member, fence, claimant, self._watches, random, may_act, self._on_connection)
         self.connection = Connection(member, open_api, self._watches, self.guard, clock, random, self._on_connection)
         self._view: ClusterView | None = None
         self._unreadable_since: datetime | None = None

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from domicile.api import MemberIdentities
 from domicile.fence import fence_of
-from domicile.fleet.kinds import GRANTS
+from domicile.fleet.kinds import CLAIMS, GRANTS, OF_THE_FENCE
 
 ROLE_NAME: Final = "domicile"
 
@@ -37,9 +37,15 @@ def rules() -> list[dict[str, Any]]:
         # The fence: all policies are seen, its own are made and put right. Nobody else's can be touched.
         _rule("admissionregistration.k8s.io", _POLICIES, _SEE),
         _rule("admissionregistration.k8s.io", _POLICIES, ("create", "patch"), fence_of(MemberIdentities()).names),
-        # What it holds pods against: the kind of it, and one object a namespace.
-        _rule("apiextensions.k8s.io", ["customresourcedefinitions"], ("get", "create", "patch"), [str(GRANTS)]),
+        # What it holds pods against: the kinds, one object a namespace, and one a cluster.
+        _rule(
+            "apiextensions.k8s.io",
+            ["customresourcedefinitions"],
+            ("get", "create", "patch"),
+            sorted(map(str, OF_THE_FENCE)),
+        ),
         _rule(GRANTS.group, [GRANTS.plural], (*_SEE, "create", "patch")),
+        _rule(CLAIMS.group, [CLAIMS.plural], ("get", "create", "patch")),
         # The accelerators.
         _rule("", ["nodes"], ("list", "watch")),
         # What is written for a model. Server-side apply is `patch`, and `create` where nothing is there yet.

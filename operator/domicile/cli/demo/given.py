@@ -90,10 +90,10 @@ async def record_what_will_be_made(journal: Journal, eyes: Eyes) -> None:
     planned = [Made(HUB, path_of(each)) for each in (*own, *people)]
     namespaces = (_namespace(operating.installation.NAMESPACE), _namespace(observing.NAMESPACE))
     identity = (each for _, each in member.identity(operating.installation.NAMESPACE, ()))
-    # The operator puts the fence there. It goes first: what it guards could not be taken apart as freely. The kind of what it holds
-    # pods against goes last.
+    # The operator puts the fence there. It goes first: what it guards could not be taken apart as freely. The kinds of what it holds
+    # requests against go last.
     there = fence.fence_of(MemberIdentities())
-    on_member = (fence.grants_kind(), *namespaces, *identity, there.namespace(), *there.manifests())
+    on_member = (*fence.member_kinds(), *namespaces, *identity, there.namespace(), *there.manifests())
     planned += [Made(name, path_of(each)) for name in eyes.regions for each in on_member]
     for made in planned:
         if await _there(eyes, made):

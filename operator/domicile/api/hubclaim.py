@@ -1,0 +1,51 @@
+"""HubClaim: on a member, which hub looks after it, and until when it admits pods without hearing from that hub."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from domicile.api.base import UID, ApiModel, Kind, KindInfo, PrinterColumn, Time, cel, cel_rules
+
+CLAIM = "domicile"
+"""Name of the one HubClaim of a member."""
+
+
+class HubClaimSpec(ApiModel):
+    """Whose the member is, and how long that counts."""
+
+    hub: Annotated[
+        UID,
+        Field(
+            json_schema_extra=cel_rules(
+                cel(
+                    "self == oldSelf",
+                    "a member that one hub looks after is not taken over by another one: delete the claim",
+                )
+            )
+        ),
+    ]
+    """UID of the hub's kube-system namespace. It cannot be changed: another hub can claim the member once this claim is deleted."""
+    not_after: Time
+    """From then on no pod is admitted in managed namespaces. The hub moves it on while it is there."""
+
+
+class HubClaim(Kind):
+    """Which hub looks after a member. Written on members, by Domicile alone."""
+
+    info: ClassVar[KindInfo] = KindInfo(
+        kind="HubClaim",
+        plural="hubclaims",
+        singular="hubclaim",
+        scope="Cluster",
+        short_names=("hc",),
+        columns=(
+            PrinterColumn("Hub", "string", ".spec.hub", "UID of the hub's kube-system namespace"),
+            PrinterColumn("Not after", "string", ".spec.notAfter", "Until when pods are admitted without the hub"),
+            PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Since when the object exists"),
+        ),
+        validations=({"rule": f"self.metadata.name == '{CLAIM}'", "message": f"there is one a cluster: {CLAIM}"},),
+    )
+
+    kind: Literal["HubClaim"] = "HubClaim"
+    spec: HubClaimSpec
+    """Whose the member is, and how long that counts."""
