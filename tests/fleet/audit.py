@@ -13,6 +13,9 @@ OPERATOR = "system:serviceaccount:domicile-system:domicile"
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 ENDS_WITHIN = 5.0
 """Seconds until a write that was received is taken for one that never ends: its API server was killed or frozen, or it is an exec."""
+SEEN_BEFORE_LOGGED = 0.5
+"""Seconds, at most, that a write may be seen before it is logged."""
+_TAIL = 256 * 1024
 INTRUDER = "intruder"
 """Who has got hold of an identity that the fence lets through. Told by the agent that its requests name."""
 SERVICE_RESOURCES = frozenset({"leases", "events"})
@@ -38,7 +41,17 @@ class Write:
 
 
 def size(log: Path) -> int:
-    """Where the log ends now: a place to count from."""
+    """Where the log ends now: a place to count from. What a test has seen the effect of is before it: a write that was received is
+    waited for, as it is seen a moment before the log says that it is done."""
+    deadline = time.monotonic() + SEEN_BEFORE_LOGGED
+    while time.monotonic() < deadline:
+        with log.open("rb") as lines:
+            lines.seek(max(0, log.stat().st_size - _TAIL))
+            events = [json.loads(line) for line in lines.read().split(b"\n")[1:-1] if line]
+        begun = {e["auditID"] for e in events if e["stage"] == "RequestReceived"}
+        if begun <= {e["auditID"] for e in events if e["stage"] == "ResponseComplete"}:
+            break
+        time.sleep(0.01)
     return log.stat().st_size
 
 
