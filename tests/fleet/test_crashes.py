@@ -94,7 +94,8 @@ def test_at_every_step_of_placing(world: World, places: list[str], crashing: Cra
             break
         table.append((step, steps[-1]))
     print(*table, sep="\n")
-    assert len(table) >= 10, table
+    # What comes after it, events and the last status, may come after the model is seen to serve.
+    assert any("/inferenceservices/" in what for _, what in table), table
 
 
 def test_at_every_step_of_deleting(world: World, places: list[str], crashing: Crashing) -> None:
@@ -114,7 +115,7 @@ def test_at_every_step_of_deleting(world: World, places: list[str], crashing: Cr
             break
         table.append((step, steps[-1]))
     print(*table, sep="\n")
-    assert len(table) >= 5, table
+    assert any(what.startswith("DELETE ") and "/serviceaccounts/" in what for _, what in table), table
 
 
 def _serves(world: World, namespace: str) -> bool:
