@@ -15,6 +15,7 @@ ENDS_WITHIN = 5.0
 """Seconds until a write that was received is taken for one that never ends: its API server was killed or frozen, or it is an exec."""
 SEEN_BEFORE_LOGGED = 0.5
 """Seconds, at most, that a write may be seen before it is logged."""
+_NOT_KNOWN_YET = "failed to find resource referenced by paramKind"
 _TAIL = 256 * 1024
 INTRUDER = "intruder"
 """Who has got hold of an identity that the fence lets through. Told by the agent that its requests name."""
@@ -80,22 +81,24 @@ def watched(log: Path, user: str, *, since: int = 0) -> set[str]:
 
 def refused_by_the_fence(log: Path, *, since: int = 0) -> list[dict[str, Any]]:
     """Requests of the control plane, KServe and Domicile that a policy of the fence refused. Not those of tests that attack it, and
-    not its probes: these have to be refused. Nor pods that follow from what an intruder
-    wrote in their namespace, or from its deletion, in which the grants go too."""
+    not its probes: these have to be refused. Nor pods that follow from what an intruder wrote in their namespace, or from its deletion,
+    in which the grants go too; nor what an API server that was just started refuses (docs/fence.md)."""
     found = entries(log, since=since)
     disturbed = {namespace_of(e) for e in found if _who(e) == INTRUDER and e["verb"] in WRITES}
     disturbed |= {e["objectRef"]["name"] for e in found if e["verb"] == "delete" and _resource(e) == "namespaces"}
-    return [
-        entry
-        for entry in found
-        if not (
-            "'grants.fence" in entry.get("responseStatus", {}).get("message", "") and namespace_of(entry) in disturbed
+
+    def in_the_way(entry: dict[str, Any]) -> bool:
+        said = entry.get("responseStatus", {}).get("message", "")
+        to_be_refused = (
+            _who(entry) == INTRUDER
+            or "fence-probe-" in said
+            or _NOT_KNOWN_YET in said
+            or ("'grants.fence" in said and namespace_of(entry) in disturbed)
         )
-        and "fence.domicile.dev'" in (said := entry.get("responseStatus", {}).get("message", ""))
-        and _who(entry) != INTRUDER
-        and entry["user"].get("username", "").startswith("system:")
-        and "fence-probe-" not in said
-    ]
+        lawful = entry["user"].get("username", "").startswith("system:")
+        return "fence.domicile.dev'" in said and lawful and not to_be_refused
+
+    return [entry for entry in found if in_the_way(entry)]
 
 
 def namespace_of(entry: dict[str, Any]) -> str:

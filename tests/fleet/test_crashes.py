@@ -1,6 +1,7 @@
 """kill -9 of the operator at every step of placing and of deleting: nothing is lost, nothing is written twice."""
 
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from fleet.world import CLUSTERS, OperatorProcess, World, condition, eventually,
 pytestmark = [pytest.mark.usefixtures("no_operator")]
 
 NEVER = 10_000
+QUIET_SECONDS = 0.5
 MOST_STEPS = 14
 """More than either takes."""
 
@@ -73,6 +75,8 @@ class Crashing:
                 eventually(
                     done, within=120, what=f"{what}, after a crash behind write {crash_after}: {process.tail(12)}"
                 )
+            # What shows that it is done is seen before the operator has its answer, and one that is stopped then has not heard it.
+            _until_quiet(steps if crashed == "done" else self.state / "rest")
         finally:
             process.stop()
         return steps.read_text().splitlines()
@@ -116,6 +120,19 @@ def test_at_every_step_of_deleting(world: World, places: list[str], crashing: Cr
         table.append((step, steps[-1]))
     print(*table, sep="\n")
     assert any(what.startswith("DELETE ") and "/serviceaccounts/" in what for _, what in table), table
+
+
+def _until_quiet(steps: Path) -> None:
+    """Wait until the operator has written nothing for a while."""
+    seen, since = -1, time.monotonic()
+
+    def quiet() -> bool:
+        nonlocal seen, since
+        if (now := steps.stat().st_size) != seen:
+            seen, since = now, time.monotonic()
+        return time.monotonic() - since > QUIET_SECONDS
+
+    eventually(quiet, within=30, what="it writes no more")
 
 
 def _serves(world: World, namespace: str) -> bool:
