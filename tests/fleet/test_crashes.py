@@ -57,7 +57,8 @@ class Crashing:
         """Die after that write, start again, and go on until it is done. What the first one wrote."""
         self.runs += 1
         steps = self.state / f"steps-{self.runs}"
-        steps.touch()
+        for file in (steps, self.state / "rest"):
+            file.touch()
         path = str(Path(__file__).parents[1])
         process = OperatorProcess(self.world, "crashing", module="fleet.crashing", environment={"PYTHONPATH": path})
         try:
