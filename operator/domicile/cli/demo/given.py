@@ -106,9 +106,11 @@ async def record_what_will_be_made(journal: Journal, eyes: Eyes) -> None:
 
 async def remove(journal: Journal, given: Given, eyes: Eyes) -> None:
     """Delete the models while an operator runs, then the operator, then everything on record, last made first."""
+    operators = [given]
     if given.made:
-        await _delete_models(journal, given, eyes)
-    stop_operator(given)
+        operators.append(await _delete_models(journal, given, eyes))
+    for each in operators:  # One that runs on would put back what of it is deleted.
+        stop_operator(each)
     for made in reversed(given.made):
         try:
             await _client(eyes, made).raw("DELETE", made.path)
@@ -143,16 +145,16 @@ def path_of(manifest: Mapping[str, Any]) -> str:
     return f"{root}{scope}/{plural}/{metadata['name']}"
 
 
-async def _delete_models(journal: Journal, given: Given, eyes: Eyes) -> None:
-    """Only an operator may take the models' finalizers off, so one has to run."""
+async def _delete_models(journal: Journal, given: Given, eyes: Eyes) -> Given:
+    """Only an operator may take the models' finalizers off, so one has to run. What is on record then, with that operator."""
     try:
         models = (await eyes.hub.list(observing.MODELS)).items
     except kube.NotFound:
-        return
+        return given
     if not models:
-        return
+        return given
     if _operator(given.operator) is None:
-        await _start_again(journal, given, eyes)
+        given = await _start_again(journal, given, eyes)
     for each in models:
         name, namespace = each["metadata"]["name"], each["metadata"]["namespace"]
         await eyes.hub.delete(observing.MODELS, name, namespace)
@@ -162,15 +164,17 @@ async def _delete_models(journal: Journal, given: Given, eyes: Eyes) -> None:
         return NotYet("; ".join(observing.says(each) for each in left)) if left else None
 
     await eventually("the demo's models are deleted", none_left, within=_GONE_WITHIN)
+    return given
 
 
-async def _start_again(journal: Journal, given: Given, eyes: Eyes) -> None:
+async def _start_again(journal: Journal, given: Given, eyes: Eyes) -> Given:
     # The people and the model do not matter for this.
     nothing = model.Trained(b"", (), (), ())
     again = world(given, None, False, journal.work, nothing)
     running = operating.start(await operating.identity(again, eyes.hub), journal.work, {}, outlive=False)
     journal.change_given(lambda given: replace(given, operator=running.process.pid))
     await operating.ready(running)
+    return replace(given, operator=running.process.pid)
 
 
 async def _there(eyes: Eyes, made: Made) -> bool:
