@@ -130,7 +130,7 @@ def _in(bank: str, log: Path, mark: int) -> int:
 
 
 def test_no_lawful_step_is_refused(world: World, hub_namespace: str, operator: OperatorProcess) -> None:
-    _live(world, hub_namespace, turns=2)
+    _live(world, hub_namespace, turns=1)
 
 
 @pytest.mark.slow
