@@ -99,6 +99,7 @@ def test_at_every_step_of_placing(world: World, places: list[str], crashing: Cra
             break
         table.append((step, steps[-1]))
     print(*table, sep="\n")
+    assert len(table) >= 8, table
     # What comes after it, events and the last status, may come after the model is seen to serve.
     assert any("/inferenceservices/" in what for _, what in table), table
 
@@ -120,6 +121,7 @@ def test_at_every_step_of_deleting(world: World, places: list[str], crashing: Cr
             break
         table.append((step, steps[-1]))
     print(*table, sep="\n")
+    assert len(table) >= 4, table
     assert any(what.startswith("DELETE ") and "/serviceaccounts/" in what for _, what in table), table
 
 

@@ -129,9 +129,9 @@ class Hub:
     async def _write_status(self, about: Kind, status: dict[str, Any]) -> None:
         meta = about.metadata
         # A replace, as a whole: server-side apply makes null of a map in a list entry that becomes empty, and then
-        # refuses it. The resourceVersion makes the API server compare it: Conflict if the object has changed.
+        # refuses it.
         operations = [
-            {"op": "replace", "path": "/metadata/resourceVersion", "value": meta.resource_version},
+            kube.only_as(meta.resource_version),
             {"op": "add", "path": "/status", "value": status},
         ]
         where, namespace = resource(type(about)), meta.namespace or None

@@ -9,7 +9,7 @@ from domicile.api import CLAIM, HubClaim
 from domicile.fleet.errors import ClaimedByAnother
 from domicile.fleet.kinds import CLAIMS, FIELD_MANAGER
 from domicile.fleet.lookup import find
-from domicile.kube import Api, Clock, Object, shape
+from domicile.kube import Api, Clock, Object, only_as, shape
 
 LEASE: Final = timedelta(hours=24)
 """For how long a member admits pods without hearing from its hub."""
@@ -40,7 +40,7 @@ class Claimant:
                 f"the hub with UID {spec.get('hub')} looks after it, until {spec.get('notAfter')} at least; this one is {self.uid}. If that"
                 f" hub is gone for good: kubectl delete {CLAIMS} {CLAIM}, on the member"
             )
-        left = _moment(spec.get("notAfter")) - now
+        left = datetime.fromisoformat(shape.text(spec.get("notAfter"))) - now
         if _MOVED_ON_AT < left < LEASE + _EARLY:
             return False
         await api.json_patch(CLAIMS, CLAIM, self._moved_on(live, now), field_manager=FIELD_MANAGER)
@@ -54,17 +54,12 @@ class Claimant:
             "spec": {"hub": self.uid, "notAfter": _text(now + LEASE)},
         }
 
-    def _moved_on(self, live: Object, now: datetime) -> list[dict[str, Any]]:
-        # Replaced by what it is, the resourceVersion is compared: Conflict if another process was quicker.
+    def _moved_on(self, live: Object, now: datetime) -> list[Object]:
         return [
-            {"op": "replace", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]},
+            only_as(live["metadata"]["resourceVersion"]),
             {"op": "replace", "path": "/spec/notAfter", "value": _text(now + LEASE)},
         ]
 
 
 def _text(moment: datetime) -> str:
     return moment.replace(microsecond=0).isoformat().replace("+00:00", "Z")
-
-
-def _moment(text: Any) -> datetime:
-    return datetime.fromisoformat(shape.text(text).replace("Z", "+00:00"))

@@ -19,7 +19,7 @@ from domicile.fleet.errors import (
     NotLeading,
 )
 from domicile.fleet.lookup import find
-from domicile.kube import NAMESPACES, Api, Conflict, Object, Resource, shape
+from domicile.kube import NAMESPACES, Api, Conflict, Object, Resource, only_as, shape
 from domicile.placement.view import Connected, OutOfSight
 from domicile.residency import MemberId, ModelRef, Permit
 from domicile.serving.workload import Workload
@@ -239,11 +239,13 @@ async def _without_strays(
         return live
     still_valid()
     metadata = live["metadata"]
-    # Replaced by what it is, the resourceVersion is compared: Conflict if the object has changed.
-    guard = {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]}
     removals = [{"op": "remove", "path": stray.pointer} for stray in strays]
     return await api.json_patch(
-        kind, metadata["name"], [guard, *removals], metadata["namespace"], field_manager=kinds.FIELD_MANAGER
+        kind,
+        metadata["name"],
+        [only_as(metadata["resourceVersion"]), *removals],
+        metadata["namespace"],
+        field_manager=kinds.FIELD_MANAGER,
     )
 
 

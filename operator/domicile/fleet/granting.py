@@ -7,7 +7,7 @@ from domicile import fence
 from domicile.api import GRANTS, AdmissionGrant
 from domicile.fleet import kinds
 from domicile.fleet.lookup import find
-from domicile.kube import Api, Conflict, Forbidden, Object, shape
+from domicile.kube import Api, Conflict, Forbidden, Object, only_as, shape
 from domicile.residency import ModelRef
 from domicile.serving import entry_in
 
@@ -31,21 +31,20 @@ async def grant(api: Api, namespace: str, entry: Mapping[str, Any]) -> None:
     await _apply(api, namespace, entry["name"], [entry])
 
 
-async def take_back(api: Api, model: ModelRef) -> bool:
-    """Have no entry for the model, so that none of its pods is admitted any more. Whether there was one. One that names another
-    model of that name is left."""
+async def take_back(api: Api, model: ModelRef) -> None:
+    """Have no entry for the model, so that none of its pods is admitted any more. One that names another model of that name is
+    left."""
     try:
         there = await find(api, kinds.GRANTS, GRANTS, model.namespace)
     except Forbidden:  # Who may not read it has not written it: that cluster was joined before there were grants.
-        return False
+        return
     entry = entry_in(there or {}, model.name)
     if entry is None or entry.get("uid") != model.uid:
-        return False
+        return
     after = await _apply(api, model.namespace, model.name, [])
     if entry_in(after, model.name) is not None:
         # Somebody else wrote it too, so that it is not ours alone to leave out.
         await _remove(api, after, model)
-    return True
 
 
 async def _apply(api: Api, namespace: str, model: str, entries: list[Mapping[str, Any]]) -> Object:
@@ -56,10 +55,9 @@ async def _apply(api: Api, namespace: str, model: str, entries: list[Mapping[str
 async def _remove(api: Api, grant: Object, model: ModelRef) -> None:
     models = shape.mappings(shape.mapping(grant.get("spec")).get("models"))
     at = next(number for number, each in enumerate(models) if each.get("name") == model.name)
-    # Replaced by what it is, the resourceVersion is compared: Conflict if the object has changed.
-    guard = {"op": "replace", "path": "/metadata/resourceVersion", "value": grant["metadata"]["resourceVersion"]}
     removal = {"op": "remove", "path": f"/spec/models/{at}"}
-    await api.json_patch(kinds.GRANTS, GRANTS, [guard, removal], model.namespace, field_manager=kinds.FIELD_MANAGER)
+    unchanged = only_as(grant["metadata"]["resourceVersion"])
+    await api.json_patch(kinds.GRANTS, GRANTS, [unchanged, removal], model.namespace, field_manager=kinds.FIELD_MANAGER)
 
 
 def _grant(namespace: str) -> dict[str, Any]:

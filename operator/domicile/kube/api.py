@@ -22,6 +22,12 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
+def only_as(resource_version: str) -> Object:
+    """An operation of a JSON patch, to go first: with the object at another version by then, the patch is a Conflict. Replaced by what
+    it is, the resourceVersion is compared by the API server."""
+    return {"op": "replace", "path": "/metadata/resourceVersion", "value": resource_version}
+
+
 @dataclass(frozen=True)
 class Page:
     """One page of a list."""
