@@ -183,6 +183,17 @@ async def test_what_outlived_its_namespace_gets_it_back_and_goes(workload: Workl
     assert [what for what, _, _ in api.deletes] == ["inferenceservices/fraud-scorer"]
 
 
+async def test_a_grant_that_alone_outlived_its_namespace_gets_it_back_and_is_taken_back(workload: Workload) -> None:
+    api = await placed(workload)
+    entry = entries(api)[0]
+    api.objects = {key: each for key, each in api.objects.items() if key[1] == "" or key == GRANTS}
+    api.remove(kube.NAMESPACES, "retail-banking")
+    api.writes.clear()
+    assert await withdrawal.withdraw(FakeSite(api), workload.model) == fleet.Withdrawn()
+    assert api.writes == ["create Namespace/retail-banking", "apply AdmissionGrant/grants"]
+    assert entry not in entries(api)
+
+
 async def test_a_namespace_that_is_gone_with_all_that_was_in_it_is_not_made_again(workload: Workload) -> None:
     api = FakeApi()
     assert await withdrawal.withdraw(FakeSite(api), workload.model) == fleet.Withdrawn()

@@ -31,16 +31,19 @@ async def grant(api: Api, namespace: str, entry: Mapping[str, Any]) -> None:
     await _apply(api, namespace, entry["name"], [entry])
 
 
-async def take_back(api: Api, model: ModelRef) -> None:
-    """Have no entry for the model, so that none of its pods is admitted any more. One that names another model of that name is
-    left."""
+async def held(api: Api, model: ModelRef) -> Object | None:
+    """The AdmissionGrant with an entry for the model, None where there is none. One that names another model of that name is not
+    the model's."""
     try:
         there = await find(api, kinds.GRANTS, GRANTS, model.namespace)
     except Forbidden:  # Who may not read it has not written it: that cluster was joined before there were grants.
-        return
+        return None
     entry = entry_in(there or {}, model.name)
-    if entry is None or entry.get("uid") != model.uid:
-        return
+    return there if entry is not None and entry.get("uid") == model.uid else None
+
+
+async def take_back(api: Api, model: ModelRef) -> None:
+    """Have no entry for the model, which has one, so that none of its pods is admitted any more."""
     after = await _apply(api, model.namespace, model.name, [])
     if entry_in(after, model.name) is not None:
         # Somebody else wrote it too, so that it is not ours alone to leave out.

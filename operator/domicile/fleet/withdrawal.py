@@ -32,18 +32,20 @@ class Withdrawing:
 async def withdraw(site: Site, model: ModelRef, may_act: gate.MayAct = gate.always) -> Withdrawn | Withdrawing:
     """Delete what is there of the model, and say what is left. Call again until Withdrawn.
 
-    What it was granted goes first, so that no pod of it begins any more. Then the InferenceService, and with it what KServe made of it; the ServingRuntime and the ServiceAccount go once
-    no pod is left that uses them. The namespace stays: there may be things in it that are not ours. What is told as left is
-    more than what is deleted: a label can be changed by whoever may edit there, and must not hide what runs. Raises
-    MemberOutOfSight, IdentityMismatch or a kube.KubeError.
+    What it was granted goes first, so that no pod of it begins any more. Then the InferenceService, and with it what KServe made of
+    it; the ServingRuntime and the ServiceAccount go once no pod is left that uses them. The namespace stays: there may be things in
+    it that are not ours. What is told as left is more than what is deleted: a label can be changed by whoever may edit there, and
+    must not hide what runs. Raises MemberOutOfSight, IdentityMismatch or a kube.KubeError.
     """
     api = await gate.open_site(site)
     found = await _find(api, model, (kinds.INFERENCE_SERVICES, *kinds.MADE_BY_KSERVE))
     found = {**found, kinds.INFERENCE_SERVICES: await _with_named(api, model, found[kinds.INFERENCE_SERVICES])}
     gate.leading(may_act, site)
-    if any(found.values()):
+    granted = await granting.held(api, model) is not None
+    if granted or any(found.values()):
         await _have_namespace(site, api, model.namespace)
-    await granting.take_back(api, model)
+    if granted:
+        await granting.take_back(api, model)
     await _delete(api, model, {kinds.INFERENCE_SERVICES: found[kinds.INFERENCE_SERVICES]})
     companions = await _find(api, model, kinds.COMPANIONS)
     workload_left = _names(found)
@@ -87,8 +89,9 @@ async def _delete(api: Api, model: ModelRef, found: Found) -> None:
 
 
 async def _have_namespace(site: Site, api: Api, name: str) -> None:
-    """Make the namespace of something that outlived it: of what is in no namespace the API server cannot tell whether a policy is
-    for it, and lets it neither be changed nor deleted. What is written while its namespace is being deleted may be left so."""
+    """Make the namespace of something that outlived it, an AdmissionGrant too: of what is in no namespace the API server cannot
+    tell whether a policy is for it, and lets it neither be changed nor deleted. What is written while its namespace is being
+    deleted may be left so."""
     if site.cached(NAMESPACES, name, "") is None and await find(api, NAMESPACES, name) is None:
         with contextlib.suppress(Conflict):  # Somebody else made it.
             await api.create(NAMESPACES, fence.namespace(name), field_manager=kinds.FIELD_MANAGER)
