@@ -31,6 +31,12 @@ WORDS: dict[str, _Words] = {
 """In the order in which they are judged and reported."""
 
 
+Place = str | Unknown
+Standing = tuple[tuple[tuple[str, Place], ...], ...]
+"""Where a site is, in the order of WORDS: all that dimensions ask of it, so that sites of one standing fare alike. Each place
+has the registry that is there before it, or nothing."""
+
+
 class Dimensions(NamedTuple):
     """The lists of one policy, with their groups looked up."""
 
@@ -40,34 +46,49 @@ class Dimensions(NamedTuple):
     basis: Basis | None
 
 
-def results(dimensions: Dimensions, site: Site, hosts: Iterable[str], hub: Fact) -> Iterator[Result]:
-    """How each dimension of the policy fares on the site, with the registries that the model is pulled from there."""
-    for dimension in WORDS:
-        if dimension == "registry":
-            yield _registries(dimensions, site, hosts)
-        else:
-            yield _result(dimensions, dimension, hub if dimension == "hub" else site.facts.places[dimension])
+def standing(site: Site, hosts: Iterable[str], hub: Fact) -> Standing:
+    """Where the site is, with the registries that the model is pulled from there."""
+    facts = site.facts
+    registries = tuple([(host, _place(facts.registry(host))) for host in sorted(hosts)])
+    return tuple(
+        [
+            registries
+            if dimension == "registry"
+            else (("", _place(hub if dimension == "hub" else facts.places[dimension])),)
+            for dimension in WORDS
+        ]
+    )
 
 
-def _registries(dimensions: Dimensions, site: Site, hosts: Iterable[str]) -> Result:
-    """One result for all hosts: the first that nobody knows, which no exception covers; else the first that is elsewhere."""
-    found = [_result(dimensions, "registry", site.facts.registry(host), host) for host in sorted(hosts)]
+def results(dimensions: Dimensions, standing: Standing) -> Iterator[Result]:
+    """How each dimension of the policy fares on sites that stand there."""
+    for dimension, places in zip(WORDS, standing, strict=True):
+        yield _first(dimensions, dimension, places)
+
+
+def _place(fact: Fact) -> Place:
+    return fact if isinstance(fact, Unknown) else fact.jurisdiction
+
+
+def _first(dimensions: Dimensions, dimension: str, places: Iterable[tuple[str, Place]]) -> Result:
+    """One result for all places: the first that nobody knows, which no exception covers; else the first that is elsewhere."""
+    found = [_result(dimensions, dimension, place, of) for of, place in places]
     unmet = [r for r in found if r.outcome is not Outcome.MET]
-    return min(unmet, key=lambda r: r.outcome is not Outcome.UNKNOWN, default=_met(dimensions, "registry"))
+    return min(unmet, key=lambda r: r.outcome is not Outcome.UNKNOWN, default=_met(dimensions, dimension))
 
 
-def _result(dimensions: Dimensions, dimension: str, fact: Fact, of: str = "") -> Result:
+def _result(dimensions: Dimensions, dimension: str, place: Place, of: str) -> Result:
     field, prefix, words = WORDS[dimension]
     rule, allowed, name = f"allow.{field}", dimensions.allow[dimension], dimensions.policy
     sentence = words.format(of)
-    if isinstance(fact, Unknown):
-        message = f"{sentence} an unknown place: {fact.why}"
+    if isinstance(place, Unknown):
+        message = f"{sentence} an unknown place: {place.why}"
         reason = f"{prefix}JurisdictionUnknown"
         return Result(name, rule, Outcome.UNKNOWN, "Deny", reason, message, dimensions.basis)
-    if allowed.allows(fact.jurisdiction):
+    if allowed.allows(place):
         return _met(dimensions, dimension)
     wants = str(allowed) if allowed.listed else f"none (spec.{rule} is empty)"
-    message = f"{sentence} {fact.jurisdiction}, {name} allows {wants}"
+    message = f"{sentence} {place}, {name} allows {wants}"
     return Result(name, rule, Outcome.UNMET, "Deny", f"{prefix}OutsideJurisdiction", message, dimensions.basis)
 
 

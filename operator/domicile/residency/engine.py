@@ -111,8 +111,7 @@ class Engine:
                 ),
                 exceptions.applied(sitting.results(case, case.audits, member, site), member.id, held, case.forbidding),
             )
-            for member in sitting.members
-            for site in sitting.sites(member)
+            for member, site in sitting.places
         )
 
     def _granted(self, asked: Asked) -> tuple[ResidencyException, ...]:

@@ -12,9 +12,9 @@ from domicile.residency.records import covering
 from domicile.residency.verdict import Outcome, Result
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Clause:
-    """A rule with its expression compiled."""
+    """A rule with its expression compiled: once a policy, so that the same one is known by its identity."""
 
     policy: str
     rule: Rule
@@ -27,8 +27,17 @@ def clause(policy: str, rule: Rule) -> Clause:
     return Clause(policy, rule, expression.compiled(rule.expression) if rule.expression is not None else None)
 
 
-def result(clause: Clause, values: expression.Values) -> Result:
-    """How the rule fares, without regard to records."""
+Answer = bool | expression.Failed | None
+"""Of an expression; None where there is none that can be read."""
+
+
+def answer(clause: Clause, values: expression.Values) -> Answer:
+    """What the rule's expression says of these values: all that tells one site from another, without regard to records."""
+    return clause.compiled.on(values) if isinstance(clause.compiled, expression.Expression) else None
+
+
+def result(clause: Clause, answer: Answer) -> Result:
+    """How the rule fares where its expression says so, without regard to records."""
     rule, compiled = clause.rule, clause.compiled
 
     def result(outcome: Outcome, reason: str = "", message: str = "") -> Result:
@@ -38,7 +47,6 @@ def result(clause: Clause, values: expression.Values) -> Result:
         return result(Outcome.UNMET, "RuleNotMet", rule.message or f"rule {rule.name} wants a record")
     if isinstance(compiled, expression.Invalid):
         return result(Outcome.UNKNOWN, "RuleInvalid", f"rule {rule.name} cannot be read: {compiled.why}")
-    answer = compiled.on(values)
     if isinstance(answer, expression.Failed):
         return result(Outcome.UNKNOWN, "RuleFailed", f"rule {rule.name} could not be evaluated: {answer.why}")
     if answer:

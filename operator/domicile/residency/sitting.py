@@ -6,7 +6,8 @@ A sitting serves every question from its first moment up to the next one at whic
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from itertools import chain
+from typing import Any, Final, NamedTuple, cast
 
 from domicile.api import ResidencyRecord
 from domicile.residency import closure, dimensions, records, rules, validity
@@ -21,27 +22,46 @@ from domicile.residency.verdict import Finding, Outcome, Result, finding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fare:
-    """How some rules fare on one site, with what is told of it worked out once. A sitting makes each once, so that the same
-    one is known by its identity."""
+class Told:
+    """What is told of rules that are not simply met. A sitting makes each once, so that the same one is known by its identity."""
 
-    results: tuple[Result, ...]
     denied: tuple[Finding, ...] = ()
     advice: tuple[Finding, ...] = ()
     settled: tuple[Result, ...] = ()
+
+
+NOTHING: Final = Told()
+"""Of rules that are simply met."""
+
+
+class Fare(NamedTuple):
+    """How some rules fare on one site."""
+
+    results: tuple[Result, ...]
+    told: Told
 
 
 Column = tuple[Fare, ...]
 """How some rules fare on every site, in the order of Sitting.places."""
 
 
-def fare(results: tuple[Result, ...]) -> Fare:
+class Here(NamedTuple):
+    """A member as a sitting knows it."""
+
+    number: int
+    """Its place among all members."""
+    member: Member
+    sites: tuple[Site, ...]
+    changes: datetime | None
+    """When a fact about it next begins or ends."""
+
+
+def told(results: tuple[Result, ...]) -> Told:
     """The results, summed up."""
     unmet = [r for r in results if r.outcome is not Outcome.MET]
     if not unmet:
-        return Fare(results)
-    return Fare(
-        results,
+        return NOTHING
+    return Told(
         tuple(finding(r) for r in unmet if r.denies),
         tuple(finding(r) for r in unmet if r.advises),
         tuple(r for r in unmet if r.settled_by),
@@ -127,7 +147,6 @@ class Sitting:
         self._asked = members, hub
         of = _attestations(law)
         found = [sites(m.id, of(m.id), now, m.reported) for m in self.members]
-        self._sites = {m.id: each for m, each in zip(self.members, found, strict=True)}
         hubs = sites(hub, law.attestations, now) if hub is not None else None
         self.hub: Fact = whole(hubs) if hubs else Unknown("the hub does not know its own identity")
         self.hub_sites = hubs.sites if hubs else ()
@@ -136,7 +155,10 @@ class Sitting:
         self._hub_facts = rules.hub_facts(hubs.sites[0], self.hub) if hubs else {}
         self.places = tuple((m, site) for m, each in zip(self.members, found, strict=True) for site in each.sites)
         """Every site of every member."""
-        self.by_member = tuple((m, each.sites, each.until) for m, each in zip(self.members, found, strict=True))
+        self.by_member = tuple(
+            Here(n, m, each.sites, each.until) for n, (m, each) in enumerate(zip(self.members, found, strict=True))
+        )
+        self._here = {here.member.id: here for here in self.by_member}
         self.index = {(m.id, site.pool): n for n, (m, site) in enumerate(self.places)}
         self._clusters = tuple(rules.cluster_facts(site) for _, site in self.places)
         self._values = self._ready({})
@@ -149,7 +171,7 @@ class Sitting:
         self._hub_ends = rules.ends(self._hub_facts)
         for ends_there in self._ends:
             self.ends_by(times.ahead(now, ends_there, self._hub_ends))
-        self._fares: dict[tuple[Any, ...], tuple[tuple[Fare, ...], ...]] = {}
+        self._told: dict[tuple[Any, ...], tuple[Told, ...]] = {}
         self._columns: dict[tuple[Any, ...], Any] = {}
         self.verdicts: dict[tuple[Any, ...], Any] = {}
         """By what they were made of."""
@@ -177,38 +199,49 @@ class Sitting:
             self._columns[key] = make()
         return self._columns[key]
 
-    def sites(self, member: Member) -> tuple[Site, ...]:
-        """The sites of a member."""
-        return self._sites[member.id].sites
+    def here(self, member: Member) -> Here:
+        """What it knows of a member."""
+        return self._here[member.id]
 
-    def turns(self, member: Member, times: Times) -> datetime | None:
-        """When time alone next changes what rules with these times say of a member."""
-        at = self.index[member.id, self.sites(member)[0].pool]
-        return times.ahead(self._moment, self._ends[at], self._hub_ends)
-
-    def until(self, member: Member) -> datetime | None:
-        """When a fact about the member next begins or ends."""
-        return self._sites[member.id].until
+    def turns(self, times: Times) -> tuple[datetime | None, ...]:
+        """When time alone next changes what rules with these times say of each member."""
+        firsts = (self._ends[self.index[here.member.id, here.sites[0].pool]] for here in self.by_member)
+        return self.remembered(
+            ("turns", times), lambda: tuple(times.ahead(self._moment, ends, self._hub_ends) for ends in firsts)
+        )
 
     def results(self, case: Project, policies: tuple[Policy, ...], member: Member, site: Site) -> tuple[Result, ...]:
         """How all rules of the policies fare, in the order of the policies."""
         at = self.index[member.id, site.pool]
         return tuple(r for policy in policies for column in self._columns_of(case, policy) for r in column[at].results)
 
-    def fares(self, case: Project, policy: Policy) -> tuple[tuple[Fare, ...], ...]:
-        """For every site: how the policy's rules fare that are not simply met there, in their order."""
+    def told(self, case: Project, policy: Policy) -> tuple[Told, ...]:
+        """For every site: what is told of the policy's rules, in their order."""
         key = (policy.name, case.registries, case.hosts, case.seen[policy.name])
-        if key not in self._fares:
+        if key not in self._told:
             rows = zip(*self._columns_of(case, policy), strict=True)
-            self._fares[key] = tuple([tuple([f for f in row if f.denied or f.advice or f.settled]) for row in rows])
-        return self._fares[key]
+            self._told[key] = tuple([self._together([f.told for f in row if f.told is not NOTHING]) for row in rows])
+        return self._told[key]
+
+    def _together(self, several: list[Told]) -> Told:
+        """As one, and the same one for the same several."""
+        if len(several) <= 1:
+            return several[0] if several else NOTHING
+        return self.remembered(
+            ("together", *several),
+            lambda: Told(
+                tuple(chain.from_iterable(each.denied for each in several)),
+                tuple(chain.from_iterable(each.advice for each in several)),
+                tuple(chain.from_iterable(each.settled for each in several)),
+            ),
+        )
 
     def _columns_of(self, case: Project, policy: Policy) -> list[Column]:
         return [
             self._dimensions(policy, case.registries),
             self.remembered(
                 ("allow.hosts", policy.name, case.hosts),
-                lambda: (fare((_hosts(policy, case.hosts),)),) * len(self.places),
+                lambda: (_fare(_hosts(policy, case.hosts)),) * len(self.places),
             ),
             self._contradictions(policy),
             *(self._clause(case, clause) for clause in policy.clauses),
@@ -217,9 +250,22 @@ class Sitting:
     def _dimensions(self, policy: Policy, registries: tuple[str, ...]) -> Column:
         return self.remembered(
             ("dimensions", policy.name, registries),
+            lambda: tuple(self._fare_of(policy, standing) for standing in self._standings(registries)),
+        )
+
+    def _fare_of(self, policy: Policy, standing: dimensions.Standing) -> Fare:
+        """How the policy's dimensions fare on all sites that stand there."""
+        return self.remembered(
+            ("standing", policy.name, standing),
+            lambda: _fare(*dimensions.results(policy.dimensions, standing)),
+        )
+
+    def _standings(self, registries: tuple[str, ...]) -> tuple[dimensions.Standing, ...]:
+        """Where every site stands for a model that is pulled from there."""
+        return self.remembered(
+            ("standings", registries),
             lambda: tuple(
-                fare(tuple(dimensions.results(policy.dimensions, site, self._hosts_of(registries, member), self.hub)))
-                for member, site in self.places
+                dimensions.standing(site, self._hosts_of(registries, member), self.hub) for member, site in self.places
             ),
         )
 
@@ -232,14 +278,14 @@ class Sitting:
     def _contradictions(self, policy: Policy) -> Column:
         return self.remembered(
             ("onContradiction", policy.name),
-            lambda: tuple(fare((_contradiction(policy, site),)) for _, site in self.places),
+            lambda: tuple(_fare(_contradiction(policy, site)) for _, site in self.places),
         )
 
     def _clause(self, case: Project, clause: Clause) -> Column:
-        key = ("rule", clause.policy, clause.rule.name, _seen(_fields(clause), case.model))
+        key = ("rule", clause, _seen(_fields(clause), case.model))
         alone = self.remembered(
             key,
-            lambda: tuple(self._fare(rules.result(clause, values)) for values in self._values_for(case, clause)),
+            lambda: tuple(self._answered(clause, rules.answer(clause, v)) for v in self._values_for(case, clause)),
         )
         if clause.rule.on_unmet != "RequireRecord":
             return alone
@@ -247,15 +293,21 @@ class Sitting:
         return self.remembered(
             ("record", *key, *(record.metadata.name for record in found)),
             lambda: tuple(
-                self._fare(rules.with_record(each.results[0], clause.rule, site, found))
+                self._recorded(clause, each, rules.with_record(each.results[0], clause.rule, site, found))
                 for each, (_, site) in zip(alone, self.places, strict=True)
             ),
         )
 
-    def _fare(self, result: Result) -> Fare:
-        """The same one for the same result, however many models have it: verdicts on the same fares are the same."""
-        key = ("fare", result.policy, result.rule, result.outcome, result.message, result.settled_by)
-        return self.remembered(key, lambda: fare((result,)))
+    def _answered(self, clause: Clause, answer: rules.Answer) -> Fare:
+        """The same one for the same answer, however many models have it: verdicts on the same are the same."""
+        return self.remembered(("answer", clause, answer), lambda: _fare(rules.result(clause, answer)))
+
+    def _recorded(self, clause: Clause, before: Fare, result: Result) -> Fare:
+        """The fare with the result that records made of its own: again the same one for the same."""
+        if result is before.results[0]:
+            return before
+        key = ("recorded", clause, result.message, result.settled_by)
+        return self.remembered(key, lambda: _fare(result))
 
     def _values_for(self, case: Project, clause: Clause) -> tuple[expression.Values, ...]:
         written = clause.compiled
@@ -308,6 +360,10 @@ def _fields(clause: Clause) -> frozenset[str] | None:
     """Fields of the model that the expression may ask for; None: any."""
     written = clause.compiled
     return written.model_fields if isinstance(written, expression.Expression) else frozenset()
+
+
+def _fare(*results: Result) -> Fare:
+    return Fare(results, told(results))
 
 
 def _hosts(policy: Policy, named: tuple[str, ...]) -> Result:

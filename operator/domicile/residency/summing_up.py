@@ -1,23 +1,19 @@
 """From how each policy fares on the sites of a cluster to the verdict on the cluster."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 
 from domicile.residency.cel import times
-from domicile.residency.cel.times import Times
 from domicile.residency.compiled import Policy
 from domicile.residency.facts import Known, Site, moment
 from domicile.residency.setting import Member
-from domicile.residency.sitting import Fare, Project, Sitting, fare
+from domicile.residency.sitting import Here, Project, Sitting, Told, told
 from domicile.residency.verdict import Finding, Lawful, Result, Unlawful, Verdict
 
 Amend = Callable[[tuple[Result, ...]], tuple[Result, ...]]
-Row = tuple[Fare, ...]
-"""What is not simply met on one site, in the order of policies and rules."""
-Of = tuple[Member, tuple[Site, ...], datetime | None]
-"""A member, its sites, and when a fact about it next begins or ends."""
+Row = tuple[Told, ...]
+"""What is told of one site, in the order of policies and rules."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,12 +23,10 @@ class _Common:
     policies: tuple[str, ...]
     warn_before: timedelta
     rests_on: frozenset[str]
-    moments: tuple[datetime, ...]
-    """When time alone may change a verdict, whatever the cluster."""
-    times: Times
-    """When time alone changes what rules say that may deny."""
-    told: Times
-    """When it changes what any rule says, those of policies in Audit mode too."""
+    again: tuple[datetime | None, ...]
+    """When time alone may change the verdict on each member, or what policies in Audit mode say."""
+    ending: tuple[datetime | None, ...]
+    """When it may change what is said of each member by facts and by rules that may deny."""
     uncovered: tuple[Finding, ...]
     """What denies whatever the cluster: a data class without a policy."""
     audits: bool
@@ -46,12 +40,12 @@ def verdicts(sitting: Sitting, case: Project) -> tuple[Verdict, ...]:
     enforced, audits = _rows(sitting, case, case.enforced), _rows(sitting, case, case.audits)
     found: list[Verdict] = []
     at = 0
-    for member, sites, changes in sitting.by_member:
-        end = at + len(sites)
+    for here in sitting.by_member:
+        end = at + len(here.sites)
         key = (at, common, *enforced[at:end], *audits[at:end])
         known = sitting.verdicts.get(key)
         if known is None:
-            known = _verdict(sitting, common, (member, sites, changes), enforced[at:end], audits[at:end])
+            known = _verdict(sitting, common, here, enforced[at:end], audits[at:end])
             sitting.verdicts[key] = known
         found.append(known)
         at = end
@@ -60,29 +54,29 @@ def verdicts(sitting: Sitting, case: Project) -> tuple[Verdict, ...]:
 
 def verdict(sitting: Sitting, case: Project, member: Member, amend: Amend) -> Verdict:
     """The verdict on one cluster, with the results amended."""
-    sites = sitting.sites(member)
-    enforced = [(fare(amend(sitting.results(case, case.enforced, member, site))),) for site in sites]
-    audits = [(fare(amend(sitting.results(case, case.audits, member, site))),) for site in sites]
-    return _verdict(sitting, _common(sitting, case), (member, sites, sitting.until(member)), enforced, audits)
+    here = sitting.here(member)
+    enforced = [(told(amend(sitting.results(case, case.enforced, member, site))),) for site in here.sites]
+    audits = [(told(amend(sitting.results(case, case.audits, member, site))),) for site in here.sites]
+    return _verdict(sitting, _common(sitting, case), here, enforced, audits)
 
 
 def _rows(sitting: Sitting, case: Project, policies: tuple[Policy, ...]) -> list[Row]:
     if not policies:
         return [()] * len(sitting.places)
-    return [tuple(chain.from_iterable(each)) for each in zip(*[sitting.fares(case, p) for p in policies], strict=True)]
+    return list(zip(*[sitting.told(case, p) for p in policies], strict=True))
 
 
 def _common(sitting: Sitting, case: Project) -> _Common:
-    moments = [sitting.changes] if case.wants_records else []
-    moments.append(sitting.hub_changes)
+    whatever = (sitting.hub_changes, sitting.changes if case.wants_records else None)
+    changes = [here.changes for here in sitting.by_member]
     enforced = times.union(policy.times for policy in case.enforced)
+    every = times.union((enforced, *(policy.times for policy in case.audits)))
     return _Common(
         tuple(policy.name for policy in case.enforced),
         max((policy.warn_before for policy in case.enforced), default=timedelta()),
         frozenset[str]().union(*(policy.rests_on for policy in case.enforced)),
-        tuple(m for m in moments if m is not None),
-        enforced,
-        times.union((enforced, *(policy.times for policy in case.audits))),
+        tuple(_first(*whatever, *each) for each in zip(changes, sitting.turns(every), strict=True)),
+        tuple(_first(sitting.hub_changes, *each) for each in zip(changes, sitting.turns(enforced), strict=True)),
         _uncovered(case.uncovered),
         bool(case.audits),
     )
@@ -95,15 +89,14 @@ def _uncovered(data_classes: tuple[str, ...] | None) -> tuple[Finding, ...]:
     return (Finding("NoMatchingPolicy", message),)
 
 
-def _verdict(sitting: Sitting, common: _Common, of_member: Of, enforced: list[Row], audits: list[Row]) -> Verdict:
+def _verdict(sitting: Sitting, common: _Common, here: Here, enforced: list[Row], audits: list[Row]) -> Verdict:
     """With pools, a cluster is lawful where at least one pool is."""
-    member, sites, changes = of_member
+    number, member, sites, _ = here
     counts = [sum([len(each.denied) for each in row]) for row in enforced]
     fewest = min(counts)
     first = counts.index(fewest)
     audited = tuple([found for each in audits[first] for found in each.denied])
-    told = sitting.turns(member, common.told)
-    again = min([m for m in (*common.moments, changes, told) if m is not None], default=None)
+    again = common.again[number]
     if common.uncovered:
         # That a policy is written is an event. Time may change what is only reported.
         return Unlawful(member.id, common.uncovered, again if common.audits else None, audited)
@@ -112,7 +105,7 @@ def _verdict(sitting: Sitting, common: _Common, of_member: Of, enforced: list[Ro
         denied = [found for each in enforced[first] for found in each.denied]
         return Unlawful(member.id, tuple([_in_pool(f, pool) for f in denied] if pool else denied), again, audited)
     settled = [
-        result for count, row in zip(counts, enforced, strict=True) if not count for f in row for result in f.settled
+        result for count, row in zip(counts, enforced, strict=True) if not count for t in row for result in t.settled
     ]
     rests_on = sitting.remembered(
         ("rests on", member.id, sites[first].pool, common.rests_on),
@@ -127,9 +120,7 @@ def _verdict(sitting: Sitting, common: _Common, of_member: Of, enforced: list[Ro
         sitting.begins_at(warn_at)
     else:
         sitting.ends_by(warn_at)
-    ending = (*(end for end, _ in ends), sitting.hub_changes, changes, sitting.turns(member, common.times))
-    until = min(moment for moment in ending if moment is not None)
-    ahead = (until, again, None if warned else warn_at)
+    until = min(m for m in (*(end for end, _ in ends), common.ending[number]) if m is not None)
     return Lawful(
         member.id,
         common.policies,
@@ -144,7 +135,7 @@ def _verdict(sitting: Sitting, common: _Common, of_member: Of, enforced: list[Ro
         tuple([found for each in enforced[first] for found in each.advice]),
         audited,
         (f"{of} ends at {moment(next_end)}",) if warned else (),
-        min(moment for moment in ahead if moment is not None),
+        _first(until, again, None if warned else warn_at),
     )
 
 
@@ -169,7 +160,12 @@ def _attestations(*sites: Site) -> tuple[str, ...]:
 
 
 def _in_pool(found: Finding, pool: str) -> Finding:
-    return replace(found, message=f"pool {pool}: {found.message}", pool=pool)
+    return Finding(found.reason, f"pool {pool}: {found.message}", found.policy, found.rule, pool)
+
+
+def _first(*moments: datetime | None) -> datetime | None:
+    """The earliest, if there is any."""
+    return min([moment for moment in moments if moment is not None], default=None)
 
 
 def _names(settled: Iterable[str], kind: str) -> tuple[str, ...]:
