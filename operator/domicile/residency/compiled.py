@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from domicile.api import JurisdictionGroup, ResidencyPolicy
-from domicile.residency import places, rules
+from domicile.residency import dimensions, places, rules
 from domicile.residency.cel import expression
 from domicile.residency.cel import times as moments
 from domicile.residency.cel.times import Times
 from domicile.residency.dimensions import WORDS, Dimensions
+from domicile.residency.places import Allowed
 from domicile.residency.rules import Clause
 
 EXPIRING = frozenset({"certifications", "contracts"})
@@ -47,12 +48,12 @@ class Policy:
 def policy(written: ResidencyPolicy, groups: Mapping[str, frozenset[str]]) -> Policy:
     """The policy, compiled."""
     spec, name = written.spec, written.metadata.name
-    dimensions = Dimensions(name, {d: places.allowed(getattr(spec.allow, d), groups) for d in WORDS}, spec.basis)
+    allow = {d: places.allowed(getattr(spec.allow, d), groups) for d in WORDS}
     clauses = tuple(rules.clause(name, rule) for rule in spec.rules)
     readable = [c.compiled for c in clauses if isinstance(c.compiled, expression.Expression)]
     return Policy(
         name,
-        dimensions,
+        dimensions.dimensions(name, allow, spec.basis),
         frozenset(spec.allow.hosts),
         clauses,
         spec.on_contradiction == "Deny",
@@ -62,7 +63,7 @@ def policy(written: ResidencyPolicy, groups: Mapping[str, frozenset[str]]) -> Po
         moments.union(each.times for each in readable),
         any(rule.on_unmet == "RequireRecord" for rule in spec.rules),
         frozenset[str]().union(*(each.cluster_fields for each in readable)) & EXPIRING,
-        (*_missing_groups(dimensions), *_invalid(clauses)),
+        (*_missing_groups(allow), *_invalid(clauses)),
     )
 
 
@@ -81,10 +82,10 @@ def _fields(written: Iterable[expression.Expression]) -> frozenset[str] | None:
     return frozenset(found)
 
 
-def _missing_groups(dimensions: Dimensions) -> list[str]:
+def _missing_groups(allow: Mapping[str, Allowed]) -> list[str]:
     return [
         f"spec.allow.{WORDS[d].field}: {group}: there is no such JurisdictionGroup"
-        for d, listed in dimensions.allow.items()
+        for d, listed in allow.items()
         for group in listed.missing
     ]
 

@@ -44,6 +44,14 @@ class Dimensions(NamedTuple):
     allow: dict[str, Allowed]
     """By dimension."""
     basis: Basis | None
+    met: dict[str, Result]
+    """By dimension: what is said wherever it is met."""
+
+
+def dimensions(policy: str, allow: dict[str, Allowed], basis: Basis | None) -> Dimensions:
+    """The lists, by dimension, of the policy."""
+    met = {d: Result(policy, f"allow.{words.field}", Outcome.MET, "Deny", basis=basis) for d, words in WORDS.items()}
+    return Dimensions(policy, allow, basis, met)
 
 
 def standing(site: Site, hosts: Iterable[str], hub: Fact) -> Standing:
@@ -74,23 +82,19 @@ def _first(dimensions: Dimensions, dimension: str, places: Iterable[tuple[str, P
     """One result for all places: the first that nobody knows, which no exception covers; else the first that is elsewhere."""
     found = [_result(dimensions, dimension, place, of) for of, place in places]
     unmet = [r for r in found if r.outcome is not Outcome.MET]
-    return min(unmet, key=lambda r: r.outcome is not Outcome.UNKNOWN, default=_met(dimensions, dimension))
+    return min(unmet, key=lambda r: r.outcome is not Outcome.UNKNOWN, default=dimensions.met[dimension])
 
 
 def _result(dimensions: Dimensions, dimension: str, place: Place, of: str) -> Result:
     field, prefix, words = WORDS[dimension]
     rule, allowed, name = f"allow.{field}", dimensions.allow[dimension], dimensions.policy
+    if not isinstance(place, Unknown) and allowed.allows(place):
+        return dimensions.met[dimension]
     sentence = words.format(of)
     if isinstance(place, Unknown):
         message = f"{sentence} an unknown place: {place.why}"
         reason = f"{prefix}JurisdictionUnknown"
         return Result(name, rule, Outcome.UNKNOWN, "Deny", reason, message, dimensions.basis)
-    if allowed.allows(place):
-        return _met(dimensions, dimension)
     wants = str(allowed) if allowed.listed else f"none (spec.{rule} is empty)"
     message = f"{sentence} {place}, {name} allows {wants}"
     return Result(name, rule, Outcome.UNMET, "Deny", f"{prefix}OutsideJurisdiction", message, dimensions.basis)
-
-
-def _met(dimensions: Dimensions, dimension: str) -> Result:
-    return Result(dimensions.policy, f"allow.{WORDS[dimension].field}", Outcome.MET, "Deny", basis=dimensions.basis)

@@ -119,11 +119,12 @@ class Engine:
 
     def _covered(self, asked: Asked) -> tuple[tuple[str, ...], Covered | Uncovered]:
         key = (asked.ref.namespace, asked.data_classes, frozenset(asked.namespace_labels.items()))
-        if key not in self._coverages:
+        found = self._coverages.get(key)
+        if found is None:
             classes = self._classes.effective(asked.ref.namespace, asked.data_classes)
             covered = coverage(classes, asked.namespace_labels, self.law.policies, self._classes.at_or_below)
-            self._coverages[key] = classes, covered
-        return self._coverages[key]
+            found = self._coverages[key] = classes, covered
+        return found
 
     def _project(
         self, asked: Asked, classes: tuple[str, ...], covered: Covered | Uncovered, sitting: Sitting
@@ -173,10 +174,11 @@ def conflicts(policies: Iterable[Policy]) -> Iterable[str]:
 
 def _verdicts(sitting: Sitting, case: Project) -> tuple[tuple[Verdict, ...], datetime | None]:
     """The verdicts on all members, and when time may change one."""
-    if case.key not in sitting.kept:
+    kept = sitting.kept.get(case.key)
+    if kept is None:
         found = verdicts(sitting, case)
-        sitting.kept[case.key] = found, _earliest(found)
-    return sitting.kept[case.key]
+        kept = sitting.kept[case.key] = found, _earliest(found)
+    return kept
 
 
 def _with_exceptions(

@@ -3,7 +3,7 @@
 A sitting serves every question from its first moment up to the next one at which time alone changes something in it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -14,7 +14,7 @@ from domicile.residency import closure, dimensions, records, rules, validity
 from domicile.residency.cel import expression
 from domicile.residency.cel.times import Times
 from domicile.residency.compiled import Policy
-from domicile.residency.facts import Fact, Site, Unknown, sites, whole
+from domicile.residency.facts import Fact, Site, Sites, Unknown, sites, whole
 from domicile.residency.identity import MemberId
 from domicile.residency.rules import Clause
 from domicile.residency.setting import Asked, Law, Member
@@ -52,6 +52,9 @@ class Here(NamedTuple):
     """Its place among all members."""
     member: Member
     sites: tuple[Site, ...]
+    begin: int
+    end: int
+    """Which of the sites of all members they are."""
     changes: datetime | None
     """When a fact about it next begins or ends."""
 
@@ -123,7 +126,10 @@ def project(
         if policy.model_fields not in views:
             views[policy.model_fields] = _seen(policy.model_fields, model)
     seen = {
-        policy.name: (views[policy.model_fields], *_records(policy, held, asked.ref.namespace, classes))
+        policy.name: (
+            views[policy.model_fields],
+            *(_records(policy, held, asked.ref.namespace, classes) if policy.wants_records else ()),
+        )
         for policy in (*enforced, *audits)
     }
     names = tuple(p.name for p in enforced), tuple(p.name for p in audits)
@@ -155,9 +161,7 @@ class Sitting:
         self._hub_facts = rules.hub_facts(hubs.sites[0], self.hub) if hubs else {}
         self.places = tuple((m, site) for m, each in zip(self.members, found, strict=True) for site in each.sites)
         """Every site of every member."""
-        self.by_member = tuple(
-            Here(n, m, each.sites, each.until) for n, (m, each) in enumerate(zip(self.members, found, strict=True))
-        )
+        self.by_member = tuple(_by_member(self.members, found))
         self._here = {here.member.id: here for here in self.by_member}
         self.index = {(m.id, site.pool): n for n, (m, site) in enumerate(self.places)}
         self._clusters = tuple(rules.cluster_facts(site) for _, site in self.places)
@@ -173,8 +177,6 @@ class Sitting:
             self.ends_by(times.ahead(now, ends_there, self._hub_ends))
         self._told: dict[tuple[Any, ...], tuple[Told, ...]] = {}
         self._columns: dict[tuple[Any, ...], Any] = {}
-        self.verdicts: dict[tuple[Any, ...], Any] = {}
-        """By what they were made of."""
         self._pulls: dict[tuple[Any, ...], tuple[str, ...]] = {}
 
     def serves(self, members: tuple[Member, ...], hub: MemberId | None, now: datetime) -> bool:
@@ -194,10 +196,11 @@ class Sitting:
         self.since = max(self.since, moment)
 
     def remembered(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
-        """What was made once of the facts."""
-        if key not in self._columns:
-            self._columns[key] = make()
-        return self._columns[key]
+        """What was made once of the facts; never None."""
+        found = self._columns.get(key)
+        if found is None:
+            found = self._columns[key] = make()
+        return found
 
     def here(self, member: Member) -> Here:
         """What it knows of a member."""
@@ -205,9 +208,9 @@ class Sitting:
 
     def turns(self, times: Times) -> tuple[datetime | None, ...]:
         """When time alone next changes what rules with these times say of each member."""
-        firsts = (self._ends[self.index[here.member.id, here.sites[0].pool]] for here in self.by_member)
         return self.remembered(
-            ("turns", times), lambda: tuple(times.ahead(self._moment, ends, self._hub_ends) for ends in firsts)
+            ("turns", times),
+            lambda: tuple(times.ahead(self._moment, self._ends[here.begin], self._hub_ends) for here in self.by_member),
         )
 
     def results(self, case: Project, policies: tuple[Policy, ...], member: Member, site: Site) -> tuple[Result, ...]:
@@ -218,10 +221,12 @@ class Sitting:
     def told(self, case: Project, policy: Policy) -> tuple[Told, ...]:
         """For every site: what is told of the policy's rules, in their order."""
         key = (policy.name, case.registries, case.hosts, case.seen[policy.name])
-        if key not in self._told:
+        found = self._told.get(key)
+        if found is None:
             rows = zip(*self._columns_of(case, policy), strict=True)
-            self._told[key] = tuple([self._together([f.told for f in row if f.told is not NOTHING]) for row in rows])
-        return self._told[key]
+            found = tuple([self._together([f.told for f in row if f.told is not NOTHING]) for row in rows])
+            self._told[key] = found
+        return found
 
     def _together(self, several: list[Told]) -> Told:
         """As one, and the same one for the same several."""
@@ -329,6 +334,14 @@ class Sitting:
 
     def _variables(self, place: int) -> dict[str, Any]:
         return {"cluster": self._clusters[place], "hub": self._hub_facts, "now": self._moment}
+
+
+def _by_member(members: Iterable[Member], found: Iterable[Sites]) -> Iterator[Here]:
+    at = 0
+    for number, (member, each) in enumerate(zip(members, found, strict=True)):
+        end = at + len(each.sites)
+        yield Here(number, member, each.sites, at, end, each.until)
+        at = end
 
 
 def _attestations(law: Law) -> Any:

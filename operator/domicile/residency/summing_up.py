@@ -1,11 +1,11 @@
 """From how each policy fares on the sites of a cluster to the verdict on the cluster."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from domicile.residency.cel import times
-from domicile.residency.compiled import Policy
 from domicile.residency.facts import Known, Site, moment
 from domicile.residency.setting import Member
 from domicile.residency.sitting import Here, Project, Sitting, Told, told
@@ -13,7 +13,9 @@ from domicile.residency.verdict import Finding, Lawful, Result, Unlawful, Verdic
 
 Amend = Callable[[tuple[Result, ...]], tuple[Result, ...]]
 Row = tuple[Told, ...]
-"""What is told of one site, in the order of policies and rules."""
+"""What is told of one site by each policy: those that are enforced, then those in Audit mode."""
+Rows = tuple[Row, ...]
+"""Of each site of a member."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,42 +33,47 @@ class _Common:
     """What denies whatever the cluster: a data class without a policy."""
     audits: bool
     """Whether a policy in Audit mode applies."""
+    known: tuple[dict[Rows, Verdict], ...]
+    """The verdicts on each member, by what they were made of."""
 
 
 def verdicts(sitting: Sitting, case: Project) -> tuple[Verdict, ...]:
     """The verdicts on all members."""
-    applying = tuple(p.name for p in case.enforced), tuple(p.name for p in case.audits)
-    common = sitting.remembered(("common", *applying, case.uncovered), lambda: _common(sitting, case))
-    enforced, audits = _rows(sitting, case, case.enforced), _rows(sitting, case, case.audits)
-    found: list[Verdict] = []
-    at = 0
-    for here in sitting.by_member:
-        end = at + len(here.sites)
-        key = (at, common, *enforced[at:end], *audits[at:end])
-        known = sitting.verdicts.get(key)
-        if known is None:
-            known = _verdict(sitting, common, here, enforced[at:end], audits[at:end])
-            sitting.verdicts[key] = known
-        found.append(known)
-        at = end
-    return tuple(found)
+    common, every = _common(sitting, case), _rows(sitting, case)
+    judged: list[Verdict] = []
+    for here, known in zip(sitting.by_member, common.known, strict=True):
+        rows = every[here.begin : here.end]
+        found = known.get(rows)
+        if found is None:
+            found = known[rows] = _verdict(sitting, common, here, rows)
+        judged.append(found)
+    return tuple(judged)
 
 
 def verdict(sitting: Sitting, case: Project, member: Member, amend: Amend) -> Verdict:
     """The verdict on one cluster, with the results amended."""
     here = sitting.here(member)
-    enforced = [(told(amend(sitting.results(case, case.enforced, member, site))),) for site in here.sites]
-    audits = [(told(amend(sitting.results(case, case.audits, member, site))),) for site in here.sites]
-    return _verdict(sitting, _common(sitting, case), here, enforced, audits)
+    rows = tuple(
+        tuple(told(amend(sitting.results(case, (policy,), member, site))) for policy in (*case.enforced, *case.audits))
+        for site in here.sites
+    )
+    return _verdict(sitting, _common(sitting, case), here, rows)
 
 
-def _rows(sitting: Sitting, case: Project, policies: tuple[Policy, ...]) -> list[Row]:
-    if not policies:
-        return [()] * len(sitting.places)
-    return list(zip(*[sitting.told(case, p) for p in policies], strict=True))
+def _rows(sitting: Sitting, case: Project) -> Rows:
+    """Of every site."""
+    applying = (*case.enforced, *case.audits)
+    if not applying:
+        return ((),) * len(sitting.places)
+    return tuple(zip(*[sitting.told(case, policy) for policy in applying], strict=True))
 
 
 def _common(sitting: Sitting, case: Project) -> _Common:
+    applying = tuple(p.name for p in case.enforced), tuple(p.name for p in case.audits)
+    return sitting.remembered(("common", *applying, case.uncovered), lambda: _made_common(sitting, case))
+
+
+def _made_common(sitting: Sitting, case: Project) -> _Common:
     whatever = (sitting.hub_changes, sitting.changes if case.wants_records else None)
     changes = [here.changes for here in sitting.by_member]
     enforced = times.union(policy.times for policy in case.enforced)
@@ -79,6 +86,7 @@ def _common(sitting: Sitting, case: Project) -> _Common:
         tuple(_first(sitting.hub_changes, *each) for each in zip(changes, sitting.turns(enforced), strict=True)),
         _uncovered(case.uncovered),
         bool(case.audits),
+        tuple({} for _ in sitting.by_member),
     )
 
 
@@ -89,26 +97,25 @@ def _uncovered(data_classes: tuple[str, ...] | None) -> tuple[Finding, ...]:
     return (Finding("NoMatchingPolicy", message),)
 
 
-def _verdict(sitting: Sitting, common: _Common, here: Here, enforced: list[Row], audits: list[Row]) -> Verdict:
+def _verdict(sitting: Sitting, common: _Common, here: Here, rows: Rows) -> Verdict:
     """With pools, a cluster is lawful where at least one pool is."""
-    number, member, sites, _ = here
+    member, sites = here.member, here.sites
+    enforced = [row[: len(common.policies)] for row in rows]
     counts = [sum([len(each.denied) for each in row]) for row in enforced]
     fewest = min(counts)
     first = counts.index(fewest)
-    audited = tuple([found for each in audits[first] for found in each.denied])
-    again = common.again[number]
+    audited = _denied(rows[first][len(common.policies) :])
+    again = common.again[here.number]
     if common.uncovered:
         # That a policy is written is an event. Time may change what is only reported.
         return Unlawful(member.id, common.uncovered, again if common.audits else None, audited)
     if fewest:
-        pool = sites[first].pool
-        denied = [found for each in enforced[first] for found in each.denied]
-        return Unlawful(member.id, tuple([_in_pool(f, pool) for f in denied] if pool else denied), again, audited)
+        return Unlawful(member.id, _denied(_in_pool(sitting, enforced[first], sites[first].pool)), again, audited)
     settled = [
         result for count, row in zip(counts, enforced, strict=True) if not count for t in row for result in t.settled
     ]
     rests_on = sitting.remembered(
-        ("rests on", member.id, sites[first].pool, common.rests_on),
+        ("rests on", here.number, first, common.rests_on),
         lambda: sorted(_rests_on(sitting, common, sites[first], member)),
     )
     ends = [(result.ends, result.settled_by) for result in settled if result.ends is not None]
@@ -120,12 +127,12 @@ def _verdict(sitting: Sitting, common: _Common, here: Here, enforced: list[Row],
         sitting.begins_at(warn_at)
     else:
         sitting.ends_by(warn_at)
-    until = min(m for m in (*(end for end, _ in ends), common.ending[number]) if m is not None)
+    until = min(m for m in (*(end for end, _ in ends), common.ending[here.number]) if m is not None)
     return Lawful(
         member.id,
         common.policies,
         sitting.remembered(
-            ("attestations", member.id, sites[first].pool),
+            ("attestations", here.number, first),
             lambda: _attestations(sites[first], *sitting.hub_sites),
         ),
         until,
@@ -159,8 +166,20 @@ def _attestations(*sites: Site) -> tuple[str, ...]:
     return tuple(sorted(named.union(*(site.facts.attestations for site in sites))))
 
 
-def _in_pool(found: Finding, pool: str) -> Finding:
-    return Finding(found.reason, f"pool {pool}: {found.message}", found.policy, found.rule, pool)
+def _denied(row: Row) -> tuple[Finding, ...]:
+    return tuple([found for each in row for found in each.denied])
+
+
+def _in_pool(sitting: Sitting, row: Row, pool: str) -> Row:
+    """The row, with the pool that it is about where a cluster is divided."""
+    if not pool:
+        return row
+    return tuple([sitting.remembered(("in pool", pool, each), partial(_of_pool, each, pool)) for each in row])
+
+
+def _of_pool(told: Told, pool: str) -> Told:
+    denied = tuple(replace(found, message=f"pool {pool}: {found.message}", pool=pool) for found in told.denied)
+    return replace(told, denied=denied)
 
 
 def _first(*moments: datetime | None) -> datetime | None:
