@@ -1,6 +1,6 @@
 """The rule of each dimension: where a part of the cluster's operation is must be known, and must be allowed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from domicile.api import Basis
@@ -32,9 +32,10 @@ WORDS: dict[str, _Words] = {
 
 
 Place = str | Unknown
-Standing = tuple[tuple[tuple[str, Place], ...], ...]
-"""Where a site is, in the order of WORDS: all that dimensions ask of it, so that sites of one standing fare alike. Each place
-has the registry that is there before it, or nothing."""
+Places = tuple[tuple[str, Place], ...]
+"""Of one dimension: the only one, or each registry's, with its host before it."""
+Standing = tuple[Places, ...]
+"""Where a site is, in the order of WORDS: all that dimensions ask of it, so that sites of one standing fare alike."""
 
 
 class Dimensions(NamedTuple):
@@ -68,18 +69,12 @@ def standing(site: Site, hosts: Iterable[str], hub: Fact) -> Standing:
     )
 
 
-def results(dimensions: Dimensions, standing: Standing) -> Iterator[Result]:
-    """How each dimension of the policy fares on sites that stand there."""
-    for dimension, places in zip(WORDS, standing, strict=True):
-        yield _first(dimensions, dimension, places)
-
-
 def _place(fact: Fact) -> Place:
     return fact if isinstance(fact, Unknown) else fact.jurisdiction
 
 
-def _first(dimensions: Dimensions, dimension: str, places: Iterable[tuple[str, Place]]) -> Result:
-    """One result for all places: the first that nobody knows, which no exception covers; else the first that is elsewhere."""
+def result(dimensions: Dimensions, dimension: str, places: Places) -> Result:
+    """How a dimension of the policy fares there. One result for all places: the first that nobody knows, which no exception covers; else the first that is elsewhere."""
     found = [_result(dimensions, dimension, place, of) for of, place in places]
     unmet = [r for r in found if r.outcome is not Outcome.MET]
     return min(unmet, key=lambda r: r.outcome is not Outcome.UNKNOWN, default=dimensions.met[dimension])

@@ -6,6 +6,7 @@ A sitting serves every question from its first moment up to the next one at whic
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import Any, Final, NamedTuple, cast
 
@@ -262,7 +263,13 @@ class Sitting:
         """How the policy's dimensions fare on all sites that stand there."""
         return self.remembered(
             ("standing", policy.name, standing),
-            lambda: _fare(*dimensions.results(policy.dimensions, standing)),
+            lambda: _fare(*map(partial(self._dimension, policy), dimensions.WORDS, standing)),
+        )
+
+    def _dimension(self, policy: Policy, dimension: str, places: dimensions.Places) -> Result:
+        return self.remembered(
+            ("dimension", policy.name, dimension, places),
+            lambda: dimensions.result(policy.dimensions, dimension, places),
         )
 
     def _standings(self, registries: tuple[str, ...]) -> tuple[dimensions.Standing, ...]:

@@ -101,18 +101,20 @@ def _verdict(sitting: Sitting, common: _Common, here: Here, rows: Rows) -> Verdi
     """With pools, a cluster is lawful where at least one pool is."""
     member, sites = here.member, here.sites
     enforced = [row[: len(common.policies)] for row in rows]
-    counts = [sum([len(each.denied) for each in row]) for row in enforced]
-    fewest = min(counts)
-    first = counts.index(fewest)
+    denied = [_denied(row) for row in enforced]
+    fewest = min(denied, key=len)
+    first = denied.index(fewest)
     audited = _denied(rows[first][len(common.policies) :])
     again = common.again[here.number]
     if common.uncovered:
         # That a policy is written is an event. Time may change what is only reported.
         return Unlawful(member.id, common.uncovered, again if common.audits else None, audited)
     if fewest:
-        return Unlawful(member.id, _denied(_in_pool(sitting, enforced[first], sites[first].pool)), again, audited)
+        pool = sites[first].pool
+        found = _denied(_in_pool(sitting, enforced[first], pool)) if pool else fewest
+        return Unlawful(member.id, found, again, audited)
     settled = [
-        result for count, row in zip(counts, enforced, strict=True) if not count for t in row for result in t.settled
+        result for no, row in zip(denied, enforced, strict=True) if not no for each in row for result in each.settled
     ]
     rests_on = sitting.remembered(
         ("rests on", here.number, first, common.rests_on),
@@ -136,7 +138,7 @@ def _verdict(sitting: Sitting, common: _Common, here: Here, rows: Rows) -> Verdi
             lambda: _attestations(sites[first], *sitting.hub_sites),
         ),
         until,
-        tuple([site.node_selector for site, count in zip(sites, counts, strict=True) if not count]),
+        tuple([site.node_selector for site, no in zip(sites, denied, strict=True) if not no]),
         _names(used, "ResidencyRecord"),
         _names(used, "ResidencyException"),
         tuple([found for each in enforced[first] for found in each.advice]),
@@ -171,9 +173,7 @@ def _denied(row: Row) -> tuple[Finding, ...]:
 
 
 def _in_pool(sitting: Sitting, row: Row, pool: str) -> Row:
-    """The row, with the pool that it is about where a cluster is divided."""
-    if not pool:
-        return row
+    """The row, with the pool that it is about."""
     return tuple([sitting.remembered(("in pool", pool, each), partial(_of_pool, each, pool)) for each in row])
 
 
