@@ -9,13 +9,15 @@ from typing import Any
 
 import builders
 from domicile import fence, kube
-from domicile.api import MemberIdentities
-from domicile.fleet import kinds
+from domicile.api import CLAIM_MARK, MemberIdentities
+from domicile.fleet import Term, Terms, kinds
 from domicile.kube import errors
 from domicile.placement import Connected, OutOfSight
 from domicile.residency import MemberId
 
 HUB = builders.member("hub").uid
+TERMS = Terms(Term(4, "a4"), (Term(2, "a2"), Term(3, "a3")))
+MARK = f"{HUB}/{TERMS.current}"
 FENCE = fence.fence_of(MemberIdentities())
 Where = tuple[kube.Resource, str, str]
 
@@ -89,6 +91,7 @@ class FakeApi:
     ) -> kube.Object:
         name = manifest["metadata"]["name"]
         self._asked("POST", resource.path(name, manifest["metadata"].get("namespace", namespace)))
+        self._as_terms_say(resource, manifest)
         if (resource, manifest["metadata"].get("namespace", ""), name) in self.objects:
             raise self._error(409, "AlreadyExists")
         self.writes.append(f"create {manifest['kind']}/{name}")
@@ -105,6 +108,7 @@ class FakeApi:
         self.writes.append(f"apply {manifest['kind']}/{meta['name']}")
         entry_of = field_manager.removeprefix("domicile:") if resource == kinds.GRANTS else ""
         assert (field_manager, force) == (f"domicile:{entry_of}" if entry_of else "domicile", True)
+        self._as_terms_say(resource, manifest)
         if entry_of:
             manifest = _with_others(manifest, live, entry_of)
         made = self.put(resource, _merged(live or {}, manifest))
@@ -136,6 +140,7 @@ class FakeApi:
             raise self._error(404, "NotFound")
         if uid is not None and live["metadata"]["uid"] != uid:
             raise self._error(409, "Conflict")
+        self._as_removals_say(live)
         self.deletes.append((f"{resource.plural}/{name}", uid, propagation))
         if propagation == "Foreground":
             live["metadata"]["deletionTimestamp"] = "2026-11-23T09:00:00Z"
@@ -163,6 +168,29 @@ class FakeApi:
                 raise errors.from_status(403, {"reason": "Forbidden", "message": refusal}, "fake")
         return probe
 
+    def _as_terms_say(self, resource: kube.Resource, manifest: kube.Object) -> None:
+        """A grant is written in the term of the claim."""
+        live = self.objects.get((kinds.CLAIMS, "", "domicile"))
+        if resource == kinds.GRANTS and live is not None:
+            mark = manifest["metadata"]["annotations"][CLAIM_MARK]
+            if mark != (claim := "{hub}/{epoch}/{token}".format(**live["spec"])):
+                raise self._refused(fence.TERMS, f"{mark} is not {claim}")
+
+    def _as_removals_say(self, live: kube.Object) -> None:
+        """What is granted is not deleted."""
+        if (kube.VALIDATING_ADMISSION_POLICIES, "", fence.REMOVALS) not in self.objects:
+            return
+        meta = live["metadata"]
+        grant = self.objects.get((kinds.GRANTS, meta.get("namespace", ""), "grants"))
+        granted = {(each["name"], each["uid"]) for each in (grant or {"spec": {}})["spec"].get("models", [])}
+        if (meta["name"], meta.get("labels", {}).get("domicile.dev/model-uid")) in granted:
+            raise self._refused(fence.REMOVALS, "it is granted")
+
+    @staticmethod
+    def _refused(policy: str, why: str) -> kube.ApiError:
+        message = f"ValidatingAdmissionPolicy '{policy}' with binding '{policy}' denied request: {why}"
+        return errors.from_status(403, {"reason": "Forbidden", "message": message}, "fake")
+
     async def apply_status(self, *_: Any, **__: Any) -> kube.Object:
         raise NotImplementedError
 
@@ -182,15 +210,20 @@ class FakeApi:
         field_manager: str,
         **_: Any,
     ) -> kube.Object:
-        """Knows the guard by resourceVersion, and to replace or remove a field."""
+        """Knows the guard by resourceVersion, and to add, replace or remove a field."""
         self._asked("PATCH", resource.path(name, namespace))
         made = copy.deepcopy(self.objects[(resource, namespace or "", name)])
         self.writes.append(f"json_patch {made['kind']}/{name}")
+        wanted = [each for each in operations if each["path"].endswith(CLAIM_MARK.replace("/", "~1"))]
+        assert wanted or resource != kinds.GRANTS, "a grant is written in a term"
         for operation in operations:
             *way, last = operation["path"].split("/")[1:]
             at: Any = made
             for step in way:
                 at = at[int(step) if isinstance(at, list) else step]
+            last = last.replace("~1", "/")
+            if operation["op"] == "add":
+                at[last] = operation["value"]
             if operation["op"] == "replace":
                 if last == "resourceVersion" and operation["value"] != at[last]:
                     raise self._error(409, "Conflict")
@@ -242,9 +275,19 @@ class FakeApi:
         return errors.from_status(status, {"reason": reason, "message": "fake"}, "fake")
 
 
-def claimed(by: str = HUB, until: datetime = builders.TOMORROW) -> dict[str, Any]:
+class FakeOffice:
+    """A process that leads. A term that it is told to begin is begun, and costs nothing."""
+
+    def __init__(self) -> None:
+        self.hub, self.terms = HUB, TERMS
+
+    async def begin_after(self, epoch: int) -> None:
+        self.terms = self.terms.begin_after(epoch, "b")
+
+
+def claimed(by: str = HUB, until: datetime = builders.TOMORROW, epoch: int = 4, token: str = "a4") -> dict[str, Any]:
     """The claim of a hub."""
-    spec = {"hub": by, "notAfter": until.isoformat().replace("+00:00", "Z")}
+    spec = {"hub": by, "epoch": epoch, "token": token, "notAfter": until.isoformat().replace("+00:00", "Z")}
     return {"apiVersion": kinds.CLAIMS.api_version, "kind": "HubClaim", "metadata": {"name": "domicile"}, "spec": spec}
 
 
@@ -252,7 +295,7 @@ def _no_grants(namespace: str) -> dict[str, Any]:
     return {
         "apiVersion": kinds.GRANTS.api_version,
         "kind": "AdmissionGrant",
-        "metadata": {"name": "grants", "namespace": namespace},
+        "metadata": {"name": "grants", "namespace": namespace, "annotations": {CLAIM_MARK: MARK}},
         "spec": {},
     }
 
@@ -303,6 +346,7 @@ class FakeSite:
         self.cache: dict[Where, kube.Object] = {}
         self.distrusted = False
         self.guard = FakeDefence()
+        self.mark = MARK
 
     def cached(self, kind: kube.Resource, name: str, namespace: str) -> kube.Object | None:
         return self.cache.get((kind, namespace, name))

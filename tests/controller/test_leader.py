@@ -248,6 +248,95 @@ def test_it_counts_who_took_over_and_since_when() -> None:
     virtual_time.run(main())
 
 
+def lease_of(candidate: Candidate) -> Any:
+    return candidate.storage.objects[kube.LEASES, "domicile", "operator"]
+
+
+def test_each_leader_begins_a_term_and_knows_those_before_it() -> None:
+    first, second = candidates()
+
+    async def main() -> None:
+        await first.lease.acquire()
+        began = first.lease.terms
+        assert (began.current.epoch, began.past) == (0, ())
+        await first.lease.acquire()
+        assert first.lease.terms == began, "renewing begins none"
+        await first.lease.release()
+        await second.lease.acquire()
+        now = second.lease.terms
+        assert (now.current.epoch, now.past) == (1, (began.current,))
+        assert now.current.token != began.current.token
+
+    virtual_time.run(main())
+
+
+def test_a_process_that_is_started_anew_goes_on_in_its_term() -> None:
+    """Or its answer was lost: the lease says already that it leads."""
+    first, _ = candidates()
+
+    async def main() -> None:
+        await first.lease.acquire()
+        again = Candidate(first.name, first.storage)
+        await again.lease.acquire()
+        assert again.lease.terms == first.lease.terms
+
+    virtual_time.run(main())
+
+
+def test_a_lease_that_was_deleted_and_one_without_terms_know_of_none() -> None:
+    first, second = candidates()
+
+    async def main() -> None:
+        await first.lease.acquire()
+        began = first.lease.terms.current
+        del first.storage.objects[kube.LEASES, "domicile", "operator"]
+        await second.lease.acquire()
+        assert not second.lease.terms.know(began)
+        await second.lease.release()
+        first.storage.put(kube.LEASES, {**lease_of(first), "metadata": {"name": "operator", "namespace": "domicile"}})
+        third = Candidate("third", first.storage)
+        await third.lease.acquire()
+        assert third.lease.terms.current.epoch == 1
+        assert not third.lease.terms.know(second.lease.terms.current)
+
+    virtual_time.run(main())
+
+
+def test_who_leads_writes_its_terms_again_where_somebody_wrote_over_them() -> None:
+    first, _ = candidates()
+
+    async def main() -> None:
+        await first.lease.acquire()
+        began = first.lease.terms
+        meta = lease_of(first)["metadata"]
+        first.storage.put(kube.LEASES, {**lease_of(first), "metadata": {**meta, "annotations": {}}})
+        await first.lease.acquire()
+        assert first.lease.terms == began
+        assert lease_of(first)["metadata"]["annotations"] == {"domicile.dev/terms": began.wire()}
+
+    virtual_time.run(main())
+
+
+def test_a_term_after_a_confirmed_epoch_is_kept_with_what_was_confirmed() -> None:
+    first, second = candidates()
+
+    async def main() -> None:
+        await first.lease.acquire()
+        await first.lease.begin_after(9)
+        assert (first.lease.terms.current.epoch, first.lease.terms.confirmed) == (10, 9)
+        await first.lease.acquire()
+        assert first.lease.terms.current.epoch == 10
+        assert lease_of(first)["spec"]["leaseTransitions"] == 10
+        await first.lease.release()
+        await second.lease.acquire()
+        assert (second.lease.terms.current.epoch, second.lease.terms.confirmed) == (11, 9)
+        with pytest.raises(kube.KubeError, match="another process's"):
+            await first.lease.begin_after(20)
+        assert second.lease.terms.current.epoch == 11
+
+    virtual_time.run(main())
+
+
 TIMINGS = {
     "no gap for clocks that differ": (10.0, 10.0, 3.0),
     "retries too rarely": (15.0, 10.0, 10.0),

@@ -48,7 +48,7 @@ def test_every_policy_has_a_binding_that_denies() -> None:
     assert [b["spec"]["validationActions"] for b in bindings] == [["Deny", "Audit"]] * len(HERE.names)
 
 
-@pytest.mark.parametrize("short", ["writers", "connect", "namespaces", "hub", "grants", "lease", "claims"])
+@pytest.mark.parametrize("short", [name.partition(".")[0] for name in HERE.names])
 def test_no_policy_fails_open(short: str) -> None:
     assert spec(short)["failurePolicy"] == "Fail"
     assert spec(short)["matchConstraints"]["matchPolicy"] == "Equivalent"
@@ -62,7 +62,8 @@ def test_what_is_about_workloads_is_bound_to_managed_namespaces_and_what_is_abou
     }
     managed = {"matchLabels": {"domicile.dev/managed": "true"}}
     open_ = dict[str, Any].fromkeys(("namespaces", "hub", "claims"), {})
-    assert selectors == {"writers": managed, "connect": managed, "grants": managed, "lease": managed, **open_}
+    bound = dict[str, Any].fromkeys(("writers", "connect", "grants", "lease", "terms", "removals"), managed)
+    assert selectors == {**bound, **open_}
 
 
 def test_pods_are_held_against_the_grant_of_their_namespace_and_the_claim_of_the_hub_and_refused_where_there_is_none() -> (
@@ -72,11 +73,24 @@ def test_pods_are_held_against_the_grant_of_their_namespace_and_the_claim_of_the
     assert held_against == {
         "grants.fence.domicile.dev": {"name": "grants", "parameterNotFoundAction": "Deny"},
         "lease.fence.domicile.dev": {"name": "domicile", "parameterNotFoundAction": "Deny"},
+        "terms.fence.domicile.dev": {"name": "domicile", "parameterNotFoundAction": "Deny"},
+        "removals.fence.domicile.dev": {"name": "grants", "parameterNotFoundAction": "Allow"},
     }
     assert spec("grants")["paramKind"] == {"apiVersion": "domicile.dev/v1alpha1", "kind": "AdmissionGrant"}
     assert spec("lease")["paramKind"] == {"apiVersion": "domicile.dev/v1alpha1", "kind": "HubClaim"}
     assert looked_at("grants", "CREATE") == looked_at("grants", "UPDATE") == looked_at("lease", "CREATE") == {"/pods"}
     assert looked_at("claims", "CREATE") == looked_at("claims", "UPDATE") == {"domicile.dev/hubclaims"}
+
+
+def test_one_term_of_the_hub_grants_at_a_time_and_what_is_granted_is_not_deleted() -> None:
+    assert spec("terms")["paramKind"] == spec("lease")["paramKind"]
+    assert spec("removals")["paramKind"] == spec("grants")["paramKind"]
+    assert looked_at("terms", "CREATE") == looked_at("terms", "UPDATE") == {"domicile.dev/admissiongrants"}
+    of_a_model = {"serving.kserve.io/inferenceservices", "serving.kserve.io/servingruntimes", "/serviceaccounts"}
+    assert looked_at("removals", "DELETE") == of_a_model
+    for policy in ("terms", "removals"):
+        condition = spec(policy)["matchConditions"][0]["expression"]
+        assert f'(request.userInfo.username == "{WHO.hub}")' in condition
 
 
 FORBIDDEN_OF_PODS = (

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from domicile import fence
+
 OPERATOR = "system:serviceaccount:domicile-system:domicile"
 """The operator's name, on the hub as on members."""
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
@@ -82,7 +84,8 @@ def watched(log: Path, user: str, *, since: int = 0) -> set[str]:
 def refused_by_the_fence(log: Path, *, since: int = 0) -> list[dict[str, Any]]:
     """Requests of the control plane, KServe and Domicile that a policy of the fence refused. Not those of tests that attack it, and
     not its probes: these have to be refused. Nor pods that follow from what an intruder wrote in their namespace, or from its deletion,
-    in which the grants go too; nor what an API server that was just started refuses (docs/fence.md)."""
+    in which the grants go too; nor what an API server that was just started refuses (docs/fence.md); nor what is refused because it has
+    not heard yet of what was written a moment before: that is sent again."""
     found = entries(log, since=since)
     disturbed = {namespace_of(e) for e in found if _who(e) == INTRUDER and e["verb"] in WRITES}
     disturbed |= {e["objectRef"]["name"] for e in found if e["verb"] == "delete" and _resource(e) == "namespaces"}
@@ -93,6 +96,7 @@ def refused_by_the_fence(log: Path, *, since: int = 0) -> list[dict[str, Any]]:
             _who(entry) == INTRUDER
             or "fence-probe-" in said
             or _NOT_KNOWN_YET in said
+            or any(f"'{policy}'" in said for policy in (fence.TERMS, fence.REMOVALS))
             or ("'grants.fence" in said and namespace_of(entry) in disturbed)
         )
         lawful = entry["user"].get("username", "").startswith("system:")

@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def fleet(fleet: Fleet) -> Fleet:
     """The session's fleet, whose hub all tests speak for."""
-    members.hub_uid = fleet.hub.kube_system_uid
+    members.hub = fleet.hub
     return fleet
 
 

@@ -7,15 +7,19 @@ from typing import Any
 
 import builders
 from domicile import kube, localfleet, residency, serving
-from domicile.fleet import Fleet, rbac
+from domicile.fleet import Fleet, rbac, terms
 from domicile.placement import ClusterView, Connected, OutOfSight
 from fleet import audit
 from waiting import eventually
 
-hub_uid = ""
-"""Of the session's hub, set with its fleet: a member is one hub's."""
+hub: localfleet.Cluster | None = None
+"""The session's, set with its fleet: a member is one hub's."""
+NAMESPACE = "domicile-system"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/domicile-operator"
+CLAIM = "/apis/domicile.dev/v1alpha1/hubclaims/domicile"
 USER = audit.OPERATOR
 """The fence of members lets no other one write."""
+TERMS = "domicile.dev/terms"
 PINNED = "registry.example/models/iris@sha256:" + "ab" * 32
 _UNTIL = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
 """One moment for all: another end is another grant, and a write."""
@@ -44,12 +48,35 @@ def identity(region: localfleet.Region) -> residency.MemberId:
     return residency.MemberId(region.name, region.kube_system_uid)
 
 
+class Office:
+    """Speaks for the process that leads, as the hub's lease has it: operators of other tests have claimed the members. Where none has led
+    yet, it begins the first term."""
+
+    def __init__(self) -> None:
+        assert hub is not None
+        self.hub = hub.kube_system_uid
+        api = hub.api()
+        lease = api.find(LEASE)
+        if lease is None:
+            api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+            metadata = {"name": "domicile-operator", "namespace": NAMESPACE, "annotations": {TERMS: "0/tests"}}
+            lease = api.create(
+                {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": {}}
+            )
+        kept = terms.parse(lease["metadata"]["annotations"][TERMS])
+        assert kept is not None
+        self.terms = kept
+
+    async def begin_after(self, epoch: int) -> None:
+        raise AssertionError("nobody confirmed anything")
+
+
 class Members:
     """A fleet under test, and what it told."""
 
     def __init__(self) -> None:
         self.changes: list[tuple[str, tuple[str, str] | None]] = []
-        self.fleet = Fleet(lambda name, model: self.changes.append((name, model)), hub=lambda: hub_uid)
+        self.fleet = Fleet(lambda name, model: self.changes.append((name, model)), office=Office())
 
     def join(self, region: localfleet.Region, kubeconfig: str | None = None, uid: str | None = None) -> None:
         self.fleet.set_member(region.name, uid or region.kube_system_uid, kubeconfig or grant(region))
@@ -118,6 +145,11 @@ def writes(region: localfleet.Region, user: str = USER, after: int = 0) -> list[
 def intruder(region: localfleet.Region, user: str = USER, *groups: str) -> localfleet.ApiClient:
     """A member, for somebody with all rights and an identity that the fence lets through: by default Domicile's own."""
     return region.api_as(user, ["system:masters", *groups], audit.INTRUDER)
+
+
+def mark(region: localfleet.Region) -> str:
+    """Of the term in which a member is claimed: what is granted there bears it."""
+    return "{hub}/{epoch}/{token}".format(**region.api().get(CLAIM)["spec"])
 
 
 def client(text: str) -> kube.KubeClient:

@@ -5,16 +5,18 @@ import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from domicile import fence
-from domicile.api import MemberIdentities
+from domicile.api import CLAIM_MARK, MemberIdentities
 from domicile.localfleet import ApiClient
-from fleet import attacks, audit, pods
+from fleet import attacks, audit, members, pods
 from fleet.attacks import Attack, Scene
+from fleet.members import CLAIM
 from fleet.world import OperatorProcess, World, eventually, policy
 
 WHO = MemberIdentities()
@@ -185,7 +187,7 @@ def ended(world: World, granted_pod: dict[str, Any]) -> Iterator[dict[str, Any]]
     grant = world.member("sg").get(of.format(granted_pod["metadata"]["namespace"]))
     (entry,) = grant["spec"]["models"]
     past = (datetime.now(UTC) - timedelta(seconds=2)).isoformat(timespec="milliseconds")
-    meta = {"name": "grants", "namespace": name}
+    meta = {"name": "grants", "namespace": name, "annotations": {CLAIM_MARK: members.mark(world.fleet.regions["sg"])}}
     hub.create({**grant, "metadata": meta, "spec": {"models": [{**entry, "notAfter": past}]}})
     account = {"name": "scorer", "namespace": name}
     hub.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
@@ -212,7 +214,6 @@ def test_after_the_end_of_the_grant_nothing_is_admitted(
     eventually(lambda: "what model scorer is granted ended at" in said(), within=5, what="it is refused as ended")
 
 
-CLAIM = "/apis/domicile.dev/v1alpha1/hubclaims/domicile"
 PAST = "2026-01-01T00:00:00Z"
 
 
@@ -242,9 +243,73 @@ def test_a_hub_that_is_not_heard_of_leaves_a_member_that_admits_no_pod(
 def test_a_claim_is_moved_on_by_a_hub_alone_and_taken_over_by_none(world: World, scene: Scene) -> None:
     later = Attack("PATCH", CLAIM, {"spec": {"notAfter": "2099-01-01T00:00:00Z"}}, attacks.MERGE, refused_by="claims")
     assert_refused(world.member("sg"), later, scene)
-    taken = Attack("PATCH", CLAIM, {"spec": {"hub": "11111111-1111-1111-1111-111111111111"}}, attacks.MERGE)
-    status, said = answer(world.intruder("sg"), taken, scene)
-    assert (status, "delete the claim" in said) == (422, True)
+    refused: Mapping[str, tuple[dict[str, Any], str]] = {
+        "by another hub": ({"hub": "11111111-1111-1111-1111-111111111111"}, "delete the claim"),
+        "by an earlier term": ({"epoch": 0, "token": "earlier"}, "never back"),
+        "by a copy of the hub, in a term of the same epoch": ({"token": "copy"}, "never back"),
+    }
+    for change, says in refused.values():
+        status, said = answer(world.intruder("sg"), Attack("PATCH", CLAIM, {"spec": change}, attacks.MERGE), scene)
+        assert (status, says in said) == (422, True), said
+
+
+GRANT = "/apis/domicile.dev/v1alpha1/namespaces/<NS>/admissiongrants/grants"
+EVIL_GRANT = {
+    "name": "evil",
+    "uid": "22222222-2222-2222-2222-222222222222",
+    "notAfter": "2099-01-01T00:00:00Z",
+    "serviceAccountName": "default",
+    "containers": [{"name": "c", "image": attacks.GRANTED}],
+}
+
+
+def _granting(mark: str) -> Attack:
+    """What a process of a hub sends to grant, bearing that mark."""
+    body = {"metadata": {"annotations": {CLAIM_MARK: mark}}, "spec": {"models": [EVIL_GRANT]}}
+    return Attack("PATCH", GRANT, body, attacks.MERGE, refused_by="terms", says="this cluster is looked after by")
+
+
+_OF = f"{attacks.SERVING}/namespaces/<NS>/inferenceservices/scorer"
+TOO_LATE: Mapping[str, Attack] = {
+    "granting in an earlier term": _granting("<HUB>/0/tests"),
+    "granting in a term of the same epoch that a copy of the hub began": _granting("<HUB>/<EPOCH>/copy"),
+    "granting as another hub": _granting("11111111-1111-1111-1111-111111111111/<EPOCH>/<TOKEN>"),
+    "granting without saying as whom": _granting(""),
+    "deleting the InferenceService of a model that is granted": Attack("DELETE", _OF, refused_by="removals"),
+    "deleting its ServingRuntime": Attack(
+        "DELETE", f"{attacks.ALPHA}/namespaces/<NS>/servingruntimes/scorer", refused_by="removals"
+    ),
+    "deleting its ServiceAccount": Attack("DELETE", attacks.core("serviceaccounts", "scorer"), refused_by="removals"),
+}
+"""What a process sends that led once, a hub that was restored from a backup, or a second one: with the token of the hub."""
+
+
+@pytest.fixture(scope="module")
+def claimed(world: World, scene: Scene) -> dict[str, str]:
+    spec = world.member("sg").get(CLAIM)["spec"]
+    return {"<HUB>": spec["hub"], "<EPOCH>": str(spec["epoch"]), "<TOKEN>": spec["token"]}
+
+
+@pytest.mark.parametrize("attack", TOO_LATE.values(), ids=TOO_LATE)
+def test_refused_to_a_process_whose_term_is_over(
+    attack: Attack, scene: Scene, claimed: Mapping[str, str], world: World
+) -> None:
+    body = json.dumps(attack.body)
+    for word, value in claimed.items():
+        body = body.replace(word, value)
+    assert_refused(world.intruder("sg"), replace(attack, body=json.loads(body)), scene)
+
+
+def test_the_process_that_leads_grants_and_deletes(scene: Scene, claimed: Mapping[str, str], world: World) -> None:
+    """The same requests, in its term, and of a model that is not granted."""
+    mark = "<HUB>/<EPOCH>/<TOKEN>"
+    for word, value in claimed.items():
+        mark = mark.replace(word, value)
+    status, said = answer(world.intruder("sg"), _granting(mark), scene)
+    assert status == 200, said
+    other = Attack("DELETE", attacks.core("serviceaccounts", "default"), refused_by="removals")
+    status, said = answer(world.intruder("sg"), other, scene)
+    assert status == 200, said
 
 
 LAWFUL: Mapping[str, tuple[str, str, Attack]] = {
@@ -388,6 +453,8 @@ GUARDED_BY = {
     "connect": ("owner", attacks.CONNECTING["exec"]),
     "namespaces": ("admin", attacks.ON_NAMESPACES["privileged pods"]),
     "hub": ("hub", attacks.BY_DOMICILE_ITSELF["a ServiceAccount outside"]),
+    "terms": ("hub", TOO_LATE["granting without saying as whom"]),
+    "removals": ("hub", TOO_LATE["deleting its ServiceAccount"]),
 }
 
 

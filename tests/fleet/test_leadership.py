@@ -9,11 +9,11 @@ from contextlib import ExitStack
 import pytest
 
 from fleet import audit
-from fleet.world import NAMESPACE, Object, OperatorProcess, World, eventually, policy
+from fleet.members import LEASE
+from fleet.world import Object, OperatorProcess, World, eventually, policy
 
 pytestmark = [pytest.mark.usefixtures("no_operator")]
 
-LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/domicile-operator"
 TAKEN_OVER_WITHIN = 22.0
 """A lease of 15 s, of which the other learned at most 3 s after it was renewed, and at which it looks every 3 s."""
 HANDED_OVER_WITHIN = 10.0

@@ -15,7 +15,7 @@ from domicile import fleet, kube, residency, serving
 from domicile.fleet import connection, inventory, kinds, member
 from domicile.kube import errors
 from domicile.placement import Connected, FenceDown, OutOfSight, ServingAvailable, ServingMissing
-from fake_api import HUB, FakeApi
+from fake_api import FakeApi, FakeOffice
 from waiting import eventually
 
 ENDED = datetime(2026, 10, 1, tzinfo=UTC)
@@ -59,7 +59,9 @@ class Registered:
 async def registered(connect: Callable[[str], kube.Api]) -> AsyncIterator[Registered]:
     changes: Seen = []
     clock = Clock()
-    members = fleet.Fleet(lambda name, model: changes.append((name, model)), clock, Random(1), connect, hub=lambda: HUB)
+    members = fleet.Fleet(
+        lambda name, model: changes.append((name, model)), clock, Random(1), connect, office=FakeOffice()
+    )
     members.set_member("sg", builders.member().uid, "kubeconfig")
     try:
         yield Registered(members, changes, clock)
@@ -524,7 +526,7 @@ async def test_a_member_that_cannot_be_read_is_out_of_sight_alone(
 
     monkeypatch.setattr(inventory, "accelerators", stumbles)
     clock = Clock()
-    members = fleet.Fleet(lambda name, model: None, clock, Random(1), lambda config: apis[config], hub=lambda: HUB)
+    members = fleet.Fleet(lambda name, model: None, clock, Random(1), lambda config: apis[config], office=FakeOffice())
     for name in apis:
         members.set_member(name, builders.member(name).uid, name)
     try:

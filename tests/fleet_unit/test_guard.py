@@ -12,11 +12,11 @@ import pytest
 
 import builders
 from domicile import fence, fleet, kube
-from domicile.fleet import guard, kinds, proofs, sweep
-from domicile.fleet.claiming import Claimant
+from domicile.fleet import Term, guard, kinds, proofs, sweep
+from domicile.fleet.claiming import Claimant, Standing
 from domicile.kube import errors
 from domicile.placement import FenceDown, FenceInForce
-from fake_api import FENCE, HUB, FakeApi, claimed
+from fake_api import FENCE, HUB, FakeApi, FakeOffice, claimed
 from waiting import eventually
 
 WRITERS = "writers.fence.domicile.dev"
@@ -39,10 +39,12 @@ class Guarded:
     def __init__(self, api: FakeApi, may_act: Callable[[], bool] = lambda: True) -> None:
         self.api, self.now = api, builders.NOW
         self.told: list[FenceInForce | FenceDown] = []
+        self.office = FakeOffice()
+        self.claimant = Claimant(Standing(self.office), "sg", lambda: self.now)
         self.guard = guard.Guard(
             builders.member(),
             FENCE,
-            Claimant(HUB, lambda: self.now),
+            self.claimant,
             Cache(api),
             Random(1),
             may_act,
@@ -136,7 +138,7 @@ async def test_the_claim_is_moved_on_in_time_and_not_before(left: timedelta, mov
     assert await Guarded(api).look() == FenceInForce(FENCE.digest)
     assert api.writes == (["json_patch HubClaim/domicile"] if moved else [])
     if moved:
-        assert claim(api) == {"hub": HUB, "notAfter": "2026-11-24T09:00:00Z"}
+        assert claim(api) == {"hub": HUB, "epoch": 4, "token": "a4", "notAfter": "2026-11-24T09:00:00Z"}
 
 
 async def test_a_member_of_another_hub_is_left_alone() -> None:
@@ -161,8 +163,79 @@ async def test_a_claim_that_another_process_moves_on_at_this_moment_is_left_to_i
     api.before = meanwhile
     guarded = Guarded(api)
     with pytest.raises(kube.Conflict):
-        await Claimant(HUB, lambda: guarded.now).claim(api)
+        await guarded.claimant.claim(api)
     assert claim(api)["notAfter"] == builders.TOMORROW.isoformat().replace("+00:00", "Z")
+
+
+async def test_a_new_leader_claims_each_member_in_its_term() -> None:
+    guarded = Guarded(api := FakeApi())
+    guarded.office.terms = guarded.office.terms.begin("a5")
+    assert await guarded.look() == FenceInForce(FENCE.digest)
+    assert (claim(api)["epoch"], claim(api)["token"]) == (5, "a5")
+    assert api.writes == ["json_patch HubClaim/domicile"]
+
+
+UNKNOWN: Mapping[str, tuple[int, str]] = {
+    "a later one: this process leads no more, or the hub was restored": (7, "a7"),
+    "one of the same epoch: a copy of the hub counted there too": (4, "b4"),
+    "an earlier one that a copy counted to": (3, "b3"),
+}
+
+
+@pytest.mark.parametrize("term", UNKNOWN.values(), ids=UNKNOWN)
+async def test_a_hub_that_finds_a_term_that_it_does_not_know_writes_nothing(term: tuple[int, str]) -> None:
+    api = FakeApi()
+    api.put(kinds.CLAIMS, claimed(epoch=term[0], token=term[1]))
+    crd = fence.member_kinds()[0]
+    api.put(kube.CUSTOM_RESOURCE_DEFINITIONS, {**crd, "spec": {**crd["spec"], "names": "of a later version"}})
+    guarded = Guarded(api)
+    state = await guarded.look()
+    assert isinstance(state, FenceDown)
+    assert (state.reason, "spec.confirmedEpoch of RegionalCluster sg" in state.message) == ("HubBehind", True)
+    assert f"to epoch {term[0]}," in state.message
+    assert api.writes == []
+    with pytest.raises(fleet.HubBehind):
+        guarded.claimant.standing.confirm()
+
+
+async def test_what_one_member_remembers_holds_the_writes_to_all() -> None:
+    first, second = Guarded(FakeApi()), Guarded(FakeApi(fenced=False))
+    first.api.put(kinds.CLAIMS, claimed(epoch=7, token="a7"))
+    second.claimant.standing = first.claimant.standing
+    await first.look()
+    state = await second.look()
+    assert isinstance(state, FenceDown)
+    assert (state.reason, second.api.writes[3:]) == ("HubBehind", [])
+
+
+async def test_a_person_s_word_lets_it_go_on_in_a_later_term() -> None:
+    api = FakeApi()
+    api.put(kinds.CLAIMS, claimed(epoch=7, token="a7"))
+    guarded = Guarded(api)
+    async with kept(guarded):
+        guarded.guard.confirmed(6)
+        await asyncio.sleep(0.3)
+        assert isinstance(guarded.guard.state, FenceDown), "that word was about an earlier one"
+        guarded.guard.confirmed(7)
+        await eventually(lambda: isinstance(guarded.guard.state, FenceInForce), within=5)
+    assert (claim(api)["epoch"], claim(api)["token"]) == (8, "b")
+    guarded.claimant.standing.confirm()
+
+
+async def test_a_word_that_is_not_needed_begins_no_term() -> None:
+    guarded = Guarded(FakeApi())
+    guarded.claimant.confirmed = 7
+    assert await guarded.look() == FenceInForce(FENCE.digest)
+    assert guarded.office.terms.current == Term(4, "a4")
+
+
+async def test_a_member_that_is_let_go_holds_nothing_any_more() -> None:
+    api = FakeApi()
+    api.put(kinds.CLAIMS, claimed(epoch=7, token="a7"))
+    guarded = Guarded(api)
+    await guarded.look()
+    guarded.claimant.standing.forget("sg")
+    guarded.claimant.standing.confirm()
 
 
 async def test_an_api_server_that_does_not_know_yet_what_to_hold_it_against_has_not_shown_it() -> None:

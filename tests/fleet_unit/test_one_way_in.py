@@ -35,9 +35,9 @@ def test_only_the_gate_writes_and_only_withdrawal_deletes() -> None:
         # The namespace of what outlived it, empty.
         ("withdrawal.py", "api.create"),
         # What the gate grants and withdrawal takes back.
-        ("granting.py", "api.create"),
-        ("granting.py", "api.apply"),
-        ("granting.py", "api.json_patch"),
+        ("granting.py", "self.api.create"),
+        ("granting.py", "self.api.apply"),
+        ("granting.py", "self.api.json_patch"),
         # The claim of the hub.
         ("claiming.py", "api.create"),
         ("claiming.py", "api.json_patch"),

@@ -4,7 +4,7 @@ from domicile.api.admissiongrant import GRANTS, AdmissionGrant, GrantedContainer
 from domicile.api.base import GROUP, VERSION, Condition, Kind, ObjectMeta
 from domicile.api.clusterattestation import ClusterAttestation, Facts
 from domicile.api.dataclassification import DataClassification
-from domicile.api.hubclaim import CLAIM, HubClaim
+from domicile.api.hubclaim import CLAIM, CLAIM_MARK, HubClaim
 from domicile.api.jurisdictiongroup import JurisdictionGroup
 from domicile.api.regionalcluster import Accelerator, MemberIdentities, RegionalCluster, RegionalClusterStatus
 from domicile.api.remnant import ModelRemnant, remnant
@@ -37,6 +37,7 @@ MEMBER_KINDS: tuple[type[Kind], ...] = (AdmissionGrant, HubClaim)
 
 __all__ = [
     "CLAIM",
+    "CLAIM_MARK",
     "GRANTS",
     "GROUP",
     "KINDS",

@@ -10,6 +10,10 @@ CLAIM = "domicile"
 """Name of the one HubClaim of a member."""
 
 
+CLAIM_MARK = "domicile.dev/claim"
+"""Annotation on what a hub may write in one term alone: the hub, the epoch and the token of the claim, with slashes."""
+
+
 class HubClaimSpec(ApiModel):
     """Whose the member is, and how long that counts."""
 
@@ -25,6 +29,10 @@ class HubClaimSpec(ApiModel):
         ),
     ]
     """UID of the hub's kube-system namespace. It cannot be changed: another hub can claim the member once this claim is deleted."""
+    epoch: Annotated[int, Field(ge=0)]
+    """Of the hub's term in which it was last claimed: counts up with each process that leads."""
+    token: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9]+$")]
+    """Drawn at random for the term. Tells it from a term of the same epoch, which a hub that was restored from a backup may count to."""
     not_after: Time
     """From then on no pod is admitted in managed namespaces. The hub moves it on while it is there."""
 
@@ -40,10 +48,18 @@ class HubClaim(Kind):
         short_names=("hc",),
         columns=(
             PrinterColumn("Hub", "string", ".spec.hub", "UID of the hub's kube-system namespace"),
+            PrinterColumn("Epoch", "integer", ".spec.epoch", "Of the hub's term"),
             PrinterColumn("Not after", "string", ".spec.notAfter", "Until when pods are admitted without the hub"),
             PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Since when the object exists"),
         ),
-        validations=({"rule": f"self.metadata.name == '{CLAIM}'", "message": f"there is one a cluster: {CLAIM}"},),
+        validations=(
+            {"rule": f"self.metadata.name == '{CLAIM}'", "message": f"there is one a cluster: {CLAIM}"},
+            {
+                "rule": "self.spec.epoch > oldSelf.spec.epoch"
+                " || (self.spec.epoch == oldSelf.spec.epoch && self.spec.token == oldSelf.spec.token)",
+                "message": "a claim goes from a term to a later one, and never back",
+            },
+        ),
     )
 
     kind: Literal["HubClaim"] = "HubClaim"

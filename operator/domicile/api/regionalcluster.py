@@ -29,6 +29,15 @@ class RegistryMirror(ApiModel):
     """Host that the member pulls from, with a path to put before the repository if it has one."""
 
 
+class ConfirmedEpoch(ApiModel):
+    """That a person looked, and says that this hub goes on from a term which it does not know."""
+
+    epoch: Annotated[int, Field(ge=0)]
+    """The epoch that the condition FenceInForce names. It covers those before it too."""
+    reason: Annotated[str, Field(min_length=10, max_length=1024)]
+    """Why, for the record: such as which backup the hub was restored from, and that no other hub is left that was it."""
+
+
 _CONTROLLERS = "system:serviceaccount:kube-system:"
 User = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._:@/a-zA-Z0-9]+$")]
 
@@ -79,6 +88,8 @@ class RegionalClusterSpec(ApiModel):
     """Mirrors of registries for this member, so that one reference does not make every region pull from one country."""
     identities: MemberIdentities = MemberIdentities()
     """Who writes lawfully in the namespaces there that belong to Domicile."""
+    confirmed_epoch: ConfirmedEpoch | None = None
+    """Needed where the hub is behind: the member was last looked after in a term of this hub that it does not know."""
 
     @property
     def mirrors(self) -> tuple[tuple[str, str], ...]:

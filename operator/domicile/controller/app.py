@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ from domicile.controller.policies import ALL, Policies
 from domicile.controller.queue import KeyedQueue
 from domicile.controller.settings import Settings
 from domicile.controller.store import Name, Store
-from domicile.fleet import Connect, Fleet
+from domicile.fleet import Connect, Fleet, Terms
 from domicile.residency import HUB, MemberId
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class Operator:
             connect=connect,
             watch_seconds=settings.watch_seconds,
             may_act=lambda: self._lease.held,
-            hub=lambda: self._store.hub.uid if self._store.hub is not None else "",
+            office=_Office(self._store, self._lease),
         )
         members = Members(self._fleet, clock)
         carry_out = CarryOut(self._hub, self._fleet, clock, lambda: self._lease.held, self._models.add)
@@ -219,6 +220,25 @@ class Operator:
         for name in self._store.models.names():
             if affected(name):
                 self._models.add(name)
+
+
+@dataclass(frozen=True)
+class _Office:
+    """As which hub members are claimed, and in which term."""
+
+    store: Store
+    lease: Lease
+
+    @property
+    def hub(self) -> str:
+        return self.store.hub.uid if self.store.hub is not None else ""
+
+    @property
+    def terms(self) -> Terms:
+        return self.lease.terms
+
+    async def begin_after(self, epoch: int) -> None:
+        await self.lease.begin_after(epoch)
 
 
 def _hub_identity(namespaces: Iterable[kube.Object]) -> MemberId | None:

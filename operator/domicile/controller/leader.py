@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,10 +11,14 @@ from typing import Any
 
 from domicile import kube
 from domicile.controller.microtime import micro_time
+from domicile.fleet.terms import Term, Terms, parse
 
 log = logging.getLogger(__name__)
 
 MANAGER = "domicile"
+_TERMS = "domicile.dev/terms"
+_CONFIRMED = "domicile.dev/confirmed-epoch"
+"""Annotations of the lease."""
 
 
 class LeadershipLost(Exception):
@@ -43,6 +48,7 @@ class Lease:
         self._client, self._namespace, self._name, self._identity = client, namespace, name, identity
         self._clock, self._timing = clock, timing
         self._renewed: float | None = None
+        self._terms: Terms | None = None
         self._seen: tuple[str, float] | None = None
         """The last resourceVersion seen, and when. How old another's renewal is, is judged by our own clock."""
 
@@ -50,6 +56,23 @@ class Lease:
     def held(self) -> bool:
         """Whether this process may act now."""
         return self._renewed is not None and self._clock() - self._renewed < self._timing.deadline
+
+    @property
+    def terms(self) -> Terms:
+        """Ours, the current one last. There are some once the lease was acquired."""
+        assert self._terms is not None, "before the lease was acquired"
+        return self._terms
+
+    async def begin_after(self, epoch: int) -> None:
+        """Begin a new term, after that epoch, which a person confirmed. Raises kube.KubeError."""
+        live = await self._client.get(kube.LEASES, self._name, self._namespace)
+        spec = kube.shape.mapping(live.get("spec"))
+        if spec.get("holderIdentity") != self._identity:
+            raise kube.KubeError(f"lease {self._namespace}/{self._name} is another process's")
+        begun = self._own(live).begin_after(epoch, _token())
+        await self._swap(live, {"leaseTransitions": begun.current.epoch}, begun)
+        self._terms = begun
+        log.warning("term %s begins, after epoch %d, which was confirmed", begun.current, epoch)
 
     async def acquire(self) -> None:
         """Wait until the lease is ours."""
@@ -80,7 +103,7 @@ class Lease:
         try:
             live = await self._client.get(kube.LEASES, self._name, self._namespace)
             if kube.shape.mapping(live.get("spec")).get("holderIdentity") == self._identity:
-                await self._swap(live, {"holderIdentity": ""})
+                await self._swap(live, {"holderIdentity": ""}, self._own(live))
         except kube.KubeError as error:
             log.info("the lease was not released, and will run out: %s", error)
 
@@ -100,7 +123,9 @@ class Lease:
         try:
             live = await self._client.get(kube.LEASES, self._name, self._namespace)
         except kube.NotFound:
-            await self._client.create(kube.LEASES, self._manifest(), self._namespace, field_manager=MANAGER)
+            first = Terms(Term(0, _token()))
+            await self._client.create(kube.LEASES, self._manifest(first), self._namespace, field_manager=MANAGER)
+            self._terms = first
             return True
         spec = live.get("spec", {})
         holder, version = spec.get("holderIdentity") or "", live["metadata"]["resourceVersion"]
@@ -114,21 +139,29 @@ class Lease:
         duration = float(spec.get("leaseDurationSeconds") or self._timing.duration)
         if holder not in ("", self._identity) and now - self._seen[1] < duration:
             return False
-        transitions = int(spec.get("leaseTransitions") or 0) + (0 if holder == self._identity else 1)
-        await self._swap(live, self._spec(transitions, None if holder != self._identity else spec.get("acquireTime")))
+        ours = holder == self._identity
+        own = self._own(live) if ours else _terms_in(live).begin(_token())
+        await self._swap(live, self._spec(own.current.epoch, spec.get("acquireTime") if ours else None), own)
+        self._terms = own
         return True
 
-    async def _swap(self, live: kube.Object, spec: dict[str, Any]) -> None:
+    def _own(self, live: kube.Object) -> Terms:
+        """Those of a lease that is ours. An answer may have been lost, and somebody may have written over them."""
+        kept, own = _terms_in(live), self._terms
+        return kept if own is None or kept.current.epoch > own.current.epoch else own
+
+    async def _swap(self, live: kube.Object, spec: dict[str, Any], own: Terms) -> None:
         """Compare and swap: the resourceVersion in the patch makes the API server refuse it if another was faster."""
-        change = {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]}, "spec": spec}
+        metadata = {"resourceVersion": live["metadata"]["resourceVersion"], "annotations": _annotations(own)}
+        change = {"metadata": metadata, "spec": spec}
         await self._client.patch(kube.LEASES, self._name, change, self._namespace, field_manager=MANAGER)
 
-    def _manifest(self) -> dict[str, Any]:
+    def _manifest(self, first: Terms) -> dict[str, Any]:
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
-            "metadata": {"name": self._name, "namespace": self._namespace},
-            "spec": self._spec(0, None),
+            "metadata": {"name": self._name, "namespace": self._namespace, "annotations": _annotations(first)},
+            "spec": self._spec(first.current.epoch, None),
         }
 
     def _spec(self, transitions: int, acquired: str | None) -> dict[str, Any]:
@@ -140,3 +173,22 @@ class Lease:
             "renewTime": now,
             "leaseTransitions": transitions,
         }
+
+
+def _terms_in(lease: kube.Object) -> Terms:
+    """The terms that a lease keeps. One that keeps none, or that somebody wrote over, counts on in its transitions, and knows of no
+    term: members that remember one are for a person to confirm."""
+    annotations = kube.shape.mapping(kube.shape.metadata(lease).get("annotations"))
+    confirmed = kube.shape.text(annotations.get(_CONFIRMED))
+    kept = parse(kube.shape.text(annotations.get(_TERMS)), int(confirmed) if confirmed.isdecimal() else -1)
+    transitions = kube.shape.number(kube.shape.mapping(lease.get("spec")).get("leaseTransitions"))
+    return kept or Terms(Term(transitions, _token()))
+
+
+def _annotations(own: Terms) -> dict[str, str]:
+    confirmed = {_CONFIRMED: str(own.confirmed)} if own.confirmed >= 0 else {}
+    return {_TERMS: own.wire(), **confirmed}
+
+
+def _token() -> str:
+    return secrets.token_hex(4)

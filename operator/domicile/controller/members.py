@@ -34,7 +34,10 @@ class Members:
             self._problems[member.name] = OutOfSight("KubeconfigMissing", message, since)
             return
         self._problems.pop(member.name, None)
-        self._fleet.set_member(member.name, member.uid, kubeconfig, cluster.spec.identities)
+        confirmed = cluster.spec.confirmed_epoch
+        self._fleet.set_member(
+            member.name, member.uid, kubeconfig, cluster.spec.identities, confirmed.epoch if confirmed else -1
+        )
 
     def unregister(self, name: str) -> None:
         """Forget a member. What runs there goes on."""

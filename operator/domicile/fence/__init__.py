@@ -5,11 +5,14 @@ from domicile.fence.labels import MANAGED_BY, MANAGED_NAMESPACE, is_managed
 from domicile.fence.namespace import PROBED_NAMESPACE, namespace
 from domicile.fence.policy import Policy
 from domicile.fence.rendering import Fence, fence_of
+from domicile.fence.terms import REMOVALS, TERMS
 
 __all__ = [
     "MANAGED_BY",
     "MANAGED_NAMESPACE",
     "PROBED_NAMESPACE",
+    "REMOVALS",
+    "TERMS",
     "Fence",
     "Policy",
     "fence_of",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from domicile.api import GROUP, VERSION
 from domicile.fence import cel
@@ -55,6 +55,7 @@ class Params:
 
     kind: str
     name: str
+    where_missing: Literal["Deny", "Allow"] = "Deny"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Policy:
     conditions: Mapping[str, str]
     """Of what is no probe. All must hold for the policy to look at it."""
     params: Params | None = None
-    """What it holds requests against. Where there is none, all is refused."""
+    """What it holds requests against."""
 
     @property
     def name(self) -> str:
@@ -128,7 +129,11 @@ class Policy:
             "policyName": self.name,
             "matchResources": {"matchPolicy": "Equivalent", "namespaceSelector": selector, "objectSelector": {}},
             "validationActions": ["Deny", "Audit"],
-            **({"paramRef": {"name": self.params.name, "parameterNotFoundAction": "Deny"}} if self.params else {}),
+            **(
+                {"paramRef": {"name": self.params.name, "parameterNotFoundAction": self.params.where_missing}}
+                if self.params
+                else {}
+            ),
         }
         metadata = {"name": self.name, "labels": _LABELS}
         return {

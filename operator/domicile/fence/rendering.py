@@ -10,6 +10,7 @@ from domicile.fence.lease import claims_policy, lease_policy
 from domicile.fence.namespace import PROBED_NAMESPACE, namespace
 from domicile.fence.pods import grants_policy
 from domicile.fence.policy import Manifest, Policy
+from domicile.fence.terms import removals_policy, terms_policy
 from domicile.residency.canonical import digest_of
 
 
@@ -47,6 +48,8 @@ def fence_of(who: MemberIdentities) -> Fence:
         grants_policy(),
         lease_policy(),
         claims_policy(who),
+        terms_policy(who),
+        removals_policy(who),
     )
     blank = [manifest for policy in made for manifest in policy.manifests("")]
     return Fence(who, made, digest_of(blank).removeprefix("sha256:")[:16])

@@ -1,10 +1,12 @@
 """The fleet: connections to members, their watches, and the one gate through which anything is written there."""
 
+from domicile.fleet.claiming import Office
 from domicile.fleet.errors import (
     BeingDeleted,
     FenceNotInForce,
     ForeignObject,
     GateError,
+    HubBehind,
     IdentityMismatch,
     MemberOutOfSight,
     NamespaceNotOwned,
@@ -16,6 +18,7 @@ from domicile.fleet.errors import (
 )
 from domicile.fleet.fleet import Connect, Fleet
 from domicile.fleet.gate import Applied
+from domicile.fleet.terms import Term, Terms
 from domicile.fleet.withdrawal import Withdrawing, Withdrawn
 
 __all__ = [
@@ -26,13 +29,17 @@ __all__ = [
     "Fleet",
     "ForeignObject",
     "GateError",
+    "HubBehind",
     "IdentityMismatch",
     "MemberOutOfSight",
     "NamespaceNotOwned",
     "NotAPermit",
     "NotLeading",
+    "Office",
     "PermitExpired",
     "PermitMismatch",
+    "Term",
+    "Terms",
     "UnknownMember",
     "Withdrawing",
     "Withdrawn",

@@ -1,14 +1,17 @@
-"""The claim of a hub to a member: made where there is none, moved on in time, and never taken from another hub."""
+"""The claim of a hub to a member: made where there is none, moved on in time, and never taken from another hub, or from a later term of
+this one that it does not know of."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from domicile import fence
 from domicile.api import CLAIM, HubClaim
-from domicile.fleet.errors import ClaimedByAnother
+from domicile.fleet.errors import ClaimedByAnother, HubBehind
 from domicile.fleet.kinds import CLAIMS, FIELD_MANAGER
 from domicile.fleet.lookup import find
+from domicile.fleet.terms import Term, Terms
 from domicile.kube import Api, Clock, Object, only_as, shape
 
 LEASE: Final = timedelta(hours=24)
@@ -18,47 +21,121 @@ _EARLY: Final = timedelta(minutes=5)
 """By how much the end may be later than we would set it: clocks of two processes differ."""
 
 
-@dataclass(frozen=True)
-class Claimant:
-    """The hub."""
+class Office(Protocol):
+    """The process that leads."""
 
-    uid: str
-    """UID of its kube-system namespace."""
+    @property
+    def hub(self) -> str:
+        """UID of the hub's kube-system namespace."""
+        ...
+
+    @property
+    def terms(self) -> Terms:
+        """The hub's terms, the current one last."""
+        ...
+
+    async def begin_after(self, epoch: int) -> None:
+        """Begin a new term, after that epoch, which a person confirmed. Raises kube.KubeError."""
+        ...
+
+
+@dataclass
+class Standing:
+    """Where the hub stands, by what its members remember of it."""
+
+    office: Office
+    _unknown: dict[str, Term] = field(default_factory=dict[str, Term])
+    """Terms that it does not know, by the member that remembers it."""
+
+    def behind(self, member: str, term: Term) -> None:
+        """The member remembers that term, which the hub does not know."""
+        self._unknown[member] = term
+
+    def forget(self, member: str) -> None:
+        """The member is not of the fleet any more."""
+        self._unknown.pop(member, None)
+
+    def confirm(self) -> None:
+        """Raise HubBehind if the hub does not know of all that was done in its name."""
+        for member, term in self._unknown.items():
+            if not self.office.terms.know(term):
+                raise HubBehind(member, term, self.office.terms.current)
+
+
+@dataclass
+class Claimant:
+    """The hub, before one member."""
+
+    standing: Standing
+    member: str
+    """Its name."""
     clock: Clock
+    confirmed: int = -1
+    """Up to this epoch a person confirmed terms that the hub does not know."""
+
+    @property
+    def mark(self) -> str:
+        """What is written in this term alone bears it, so that the member's API server can tell."""
+        office = self.standing.office
+        return f"{office.hub}/{office.terms.current}"
 
     async def claim(self, api: Api) -> bool:
-        """Have the claim, with time left in it. Whether it had to be written. Raises ClaimedByAnother, or Conflict where somebody
-        else writes it at this moment."""
-        now = self.clock()
-        live = await find(api, CLAIMS, CLAIM)
+        """Have the claim, in this term and with time left in it. Whether it had to be written. Raises ClaimedByAnother, HubBehind, or
+        Conflict where somebody else writes it at this moment."""
+        live = await self.look(api)
         if live is None:
-            await api.create(CLAIMS, self._claim(now), field_manager=FIELD_MANAGER)
+            await api.create(CLAIMS, self._claim(), field_manager=FIELD_MANAGER)
             return True
         spec = shape.mapping(live.get("spec"))
-        if spec.get("hub") != self.uid:
-            raise ClaimedByAnother(
-                f"the hub with UID {spec.get('hub')} looks after it, until {spec.get('notAfter')} at least; this one is {self.uid}. If that"
-                f" hub is gone for good: kubectl delete {CLAIMS} {CLAIM}, on the member"
-            )
-        left = datetime.fromisoformat(shape.text(spec.get("notAfter"))) - now
-        if _MOVED_ON_AT < left < LEASE + _EARLY:
+        left = datetime.fromisoformat(shape.text(spec.get("notAfter"))) - self.clock()
+        if _term(spec) == self.standing.office.terms.current and _MOVED_ON_AT < left < LEASE + _EARLY:
             return False
-        await api.json_patch(CLAIMS, CLAIM, self._moved_on(live, now), field_manager=FIELD_MANAGER)
+        await api.json_patch(CLAIMS, CLAIM, self._moved_on(live), field_manager=FIELD_MANAGER)
         return True
 
-    def _claim(self, now: datetime) -> dict[str, Any]:
+    async def look(self, api: Api) -> Object | None:
+        """The claim, None if there is none. Raises ClaimedByAnother, or HubBehind."""
+        live = await find(api, CLAIMS, CLAIM)
+        if live is None:
+            return None
+        spec = shape.mapping(live.get("spec"))
+        office = self.standing.office
+        if spec.get("hub") != office.hub:
+            raise ClaimedByAnother(
+                f"the hub with UID {spec.get('hub')} looks after it, until {spec.get('notAfter')} at least; this one is {office.hub}. If that"
+                f" hub is gone for good: kubectl delete {CLAIMS} {CLAIM}, on the member"
+            )
+        await self._know(_term(spec))
+        return live
+
+    async def _know(self, seen: Term) -> None:
+        """Raise HubBehind unless the term is one of the hub's, or was confirmed."""
+        office = self.standing.office
+        if not office.terms.know(seen) and seen.epoch <= self.confirmed:
+            await office.begin_after(self.confirmed)
+        if not office.terms.know(seen):
+            self.standing.behind(self.member, seen)
+            raise HubBehind(self.member, seen, office.terms.current)
+
+    def _claim(self) -> dict[str, Any]:
         return {
             "apiVersion": CLAIMS.api_version,
             "kind": HubClaim.info.kind,
             "metadata": {"name": CLAIM, "labels": dict((fence.MANAGED_BY,))},
-            "spec": {"hub": self.uid, "notAfter": _text(now + LEASE)},
+            "spec": {"hub": self.standing.office.hub, **self._as_of_now()},
         }
 
-    def _moved_on(self, live: Object, now: datetime) -> list[Object]:
-        return [
-            only_as(live["metadata"]["resourceVersion"]),
-            {"op": "replace", "path": "/spec/notAfter", "value": _text(now + LEASE)},
-        ]
+    def _moved_on(self, live: Object) -> list[Object]:
+        changes = [{"op": "add", "path": f"/spec/{key}", "value": value} for key, value in self._as_of_now().items()]
+        return [only_as(live["metadata"]["resourceVersion"]), *changes]
+
+    def _as_of_now(self) -> Mapping[str, Any]:
+        term = self.standing.office.terms.current
+        return {"epoch": term.epoch, "token": term.token, "notAfter": _text(self.clock() + LEASE)}
+
+
+def _term(spec: Mapping[str, Any]) -> Term:
+    return Term(shape.number(spec.get("epoch")), shape.text(spec.get("token")))
 
 
 def _text(moment: datetime) -> str:

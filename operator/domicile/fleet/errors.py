@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from domicile.fleet.terms import Term
 from domicile.kube import KubeError
 from domicile.residency import MemberId, ModelRef
 
@@ -60,6 +61,18 @@ class FenceNotInForce(GateError):
 
 class ClaimedByAnother(GateError):
     """Another hub looks after the member: nothing is written there."""
+
+
+class HubBehind(GateError):
+    """A member was looked after in a term of this hub that the hub does not know of: nothing is written to any member."""
+
+    def __init__(self, member: str, seen: Term, current: Term) -> None:
+        super().__init__(
+            f"{member} was last looked after in epoch {seen.epoch} of this hub, by a process of which the hub, in epoch {current.epoch}, knows"
+            " nothing: it was restored from a backup, or its lease was deleted, or this process leads no more. Nothing is written to any"
+            " member. Should this hub go on, with what it knows: set spec.confirmedEpoch of RegionalCluster"
+            f" {member} to epoch {seen.epoch}, with the reason"
+        )
 
 
 class NamespaceNotOwned(GateError):

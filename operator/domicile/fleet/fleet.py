@@ -10,7 +10,7 @@ from domicile import kube
 from domicile.api import MemberIdentities
 from domicile.fence import fence_of
 from domicile.fleet import checks, gate, withdrawal
-from domicile.fleet.claiming import Claimant
+from domicile.fleet.claiming import Claimant, Office, Standing
 from domicile.fleet.errors import PermitMismatch, UnknownMember
 from domicile.fleet.gate import Applied, MayAct
 from domicile.fleet.member import Member, OnChange
@@ -31,7 +31,7 @@ _USUAL: Final = MemberIdentities()
 class Fleet:
     """The members. `on_change` is called with the member's name, and the model whose objects there changed or None if
     the cluster itself did; it must not block. `may_act` is asked before each write to a member,
-    `hub` gives the UID of the hub, as whose members they are claimed. Everything but `place`, `withdraw` and `close` returns at once."""
+    `office` says as whose members they are claimed, and in which term. Everything but `place`, `withdraw` and `close` returns at once."""
 
     def __init__(
         self,
@@ -42,24 +42,28 @@ class Fleet:
         watch_seconds: int = kube.WATCH_SECONDS,
         may_act: MayAct = gate.always,
         *,
-        hub: Callable[[], str],
+        office: Office,
     ) -> None:
         self._on_change, self._clock, self._watch_seconds = on_change, clock, watch_seconds
-        self._may_act, self._hub = may_act, hub
+        self._may_act, self._standing = may_act, Standing(office)
         self._random = random or Random()  # noqa: S311 - for jitter
         self._connect = connect or self._over_http
         self._members: dict[str, Member] = {}
         self._kubeconfigs: dict[str, str] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def set_member(self, name: str, uid: str, kubeconfig: str, identities: MemberIdentities = _USUAL) -> None:
+    def set_member(
+        self, name: str, uid: str, kubeconfig: str, identities: MemberIdentities = _USUAL, confirmed: int = -1
+    ) -> None:
         """Register the member, or tell of its new kubeconfig. Does nothing if nothing changed.
 
         With a new kubeconfig what was seen stays until the new connection says otherwise; with a new UID it is another
-        cluster, and with other lawful writers its fence is another: then nothing that was seen counts.
+        cluster, and with other lawful writers its fence is another: then nothing that was seen counts. `confirmed` is the epoch up to
+        which a person confirmed terms of the hub that it does not know.
         """
         member = self._members.get(name)
         if member is not None and (member.id.uid, member.guard.fence.who) == (uid, identities):
+            member.guard.confirmed(confirmed)
             if self._kubeconfigs[name] != kubeconfig:
                 self._kubeconfigs[name] = kubeconfig
                 member.connection.reopen(lambda: self._connect(kubeconfig))
@@ -69,7 +73,7 @@ class Fleet:
             MemberId(name, uid),
             lambda: self._connect(kubeconfig),
             fence_of(identities),
-            Claimant(self._hub(), self._clock),
+            Claimant(self._standing, name, self._clock, confirmed),
             self._clock,
             self._random,
             self._on_change,
@@ -83,6 +87,7 @@ class Fleet:
         """Forget the member. What runs there goes on."""
         member = self._members.pop(name, None)
         self._kubeconfigs.pop(name, None)
+        self._standing.forget(name)
         if member is not None:
             task = asyncio.create_task(member.close(), name=f"close member {name}")
             self._closing.add(task)
@@ -113,6 +118,7 @@ class Fleet:
         member = self._members.get(permit.member.name)
         if member is None:
             raise UnknownMember(f"no member {permit.member.name} is registered")
+        self._standing.confirm()
         return await gate.place(member, permit, workload, now, self._may_act)
 
     async def withdraw(self, member: MemberId, model: ModelRef) -> Withdrawn | Withdrawing:
@@ -124,6 +130,7 @@ class Fleet:
             raise PermitMismatch(
                 f"{member.name} was the cluster with UID {member.uid}, and is registered with UID {registered.id.uid} now"
             )
+        self._standing.confirm()
         return await withdrawal.withdraw(registered, model, self._may_act)
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from domicile import serving
 from domicile.api import GRANTS
 from domicile.fence import is_managed
-from domicile.fleet import checks, discovery, granting, kinds
+from domicile.fleet import checks, discovery, kinds
 from domicile.fleet.errors import (
     BeingDeleted,
     ForeignObject,
@@ -18,6 +18,7 @@ from domicile.fleet.errors import (
     NamespaceNotOwned,
     NotLeading,
 )
+from domicile.fleet.granting import Granting
 from domicile.fleet.lookup import find
 from domicile.kube import NAMESPACES, Api, Conflict, Object, Resource, only_as, shape
 from domicile.placement.view import Connected, OutOfSight
@@ -62,6 +63,11 @@ class Site(Protocol):
     @property
     def guard(self) -> Defence:
         """Its fence."""
+        ...
+
+    @property
+    def mark(self) -> str:
+        """Of the term in which it is written to: see fleet.claiming."""
         ...
 
     def distrust(self) -> None:
@@ -113,9 +119,10 @@ async def place(site: Site, permit: Permit, workload: Workload, now: datetime, m
     if changed:
         written.append(f"Namespace/{workload.model.namespace}")
     still_valid()
-    grants = await granting.found_or_made(api, workload.model.namespace)
+    granting = Granting(api, workload.model.namespace, site.mark)
+    grants = await granting.found_or_made()
     await site.guard.holds_in(api, namespace)
-    if await _ensure_granted(api, site, workload.model, entry, grants, still_valid):
+    if await _ensure_granted(granting, site, workload.model, entry, grants, still_valid):
         written.append(f"AdmissionGrant/{GRANTS}")
     for manifest in due:
         if await _ensure(api, site, workload.model, manifest, still_valid):
@@ -186,7 +193,7 @@ async def _ensure_namespace(
 
 
 async def _ensure_granted(
-    api: Api,
+    granting: Granting,
     site: Site,
     model: ModelRef,
     entry: Mapping[str, Any],
@@ -203,7 +210,7 @@ async def _ensure_granted(
             " withdrawn yet"
         )
     still_valid()
-    await granting.grant(api, model.namespace, entry)
+    await granting.grant(entry)
     return True
 
 

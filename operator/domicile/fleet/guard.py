@@ -9,9 +9,10 @@ from typing import Final, Protocol
 
 from domicile import fence
 from domicile.fence import PROBED_NAMESPACE, Fence, Policy, is_managed
-from domicile.fleet import discovery, granting, proofs
+from domicile.fleet import discovery, proofs
 from domicile.fleet.claiming import Claimant
 from domicile.fleet.errors import FenceNotInForce, GateError, NamespaceNotOwned
+from domicile.fleet.granting import Granting
 from domicile.fleet.kinds import FENCE, FIELD_MANAGER, INFERENCE_SERVICES
 from domicile.fleet.lookup import find, listed
 from domicile.fleet.sweep import strangers
@@ -76,6 +77,17 @@ class Guard:
         """UIDs of namespaces that were looked through since it was last down."""
         self._fell = 0
         """How often it went down."""
+
+    @property
+    def mark(self) -> str:
+        """What is written in this term of the hub alone bears it."""
+        return self._claimant.mark
+
+    def confirmed(self, epoch: int) -> None:
+        """A person confirmed the terms up to that epoch, -1 for none."""
+        if epoch != self._claimant.confirmed:
+            self._claimant.confirmed = epoch
+            self._wake.set()
 
     def touched(self) -> None:
         """Something of it was seen to change. If it is not as it must be, that is said at once, and mended."""
@@ -206,9 +218,12 @@ class Guard:
         made, kind = False, CUSTOM_RESOURCE_DEFINITIONS
         for wanted in fence.member_kinds():
             name = wanted["metadata"]["name"]
-            if _as_it_must_be(wanted, await find(api, kind, name)):
+            live = await find(api, kind, name)
+            if _as_it_must_be(wanted, live):
                 continue
             self._leading()
+            if live is not None:  # Whoever looks after the member may have a later one.
+                await self._claimant.look(api)
             await api.apply(kind, wanted, field_manager=FIELD_MANAGER, force=True)
             _log.info("wrote %s %s on %s", wanted["kind"], name, self._member)
             made = True
@@ -217,7 +232,8 @@ class Guard:
     async def _have_claim(self, api: Api) -> None:
         self._leading()
         if await self._claimant.claim(api):
-            _log.info("claimed %s", self._member)
+            _log.info("claimed %s as %s", self._member, self._claimant.mark)
+        self._claimant.standing.confirm()  # Before anything else is written.
 
     async def _have_probed_namespace(self, api: Api) -> None:
         found = self._seen.get(NAMESPACES, PROBED_NAMESPACE, "") or await find(api, NAMESPACES, PROBED_NAMESPACE)
@@ -230,7 +246,7 @@ class Guard:
                 f"namespace {PROBED_NAMESPACE} is there and is not Domicile's, which probes the fence there: remove it"
             )
         self._leading()
-        await granting.found_or_made(api, PROBED_NAMESPACE)
+        await Granting(api, PROBED_NAMESPACE, self._claimant.mark).found_or_made()
 
     def _leading(self) -> None:
         if not self._may_act():

@@ -92,6 +92,11 @@ class Member:
         """Whether the member is in sight."""
         return self.connection.sight
 
+    @property
+    def mark(self) -> str:
+        """Of the term in which it is written to."""
+        return self.guard.mark
+
     def distrust(self) -> None:
         """Another cluster answered: look at who it is before anything else."""
         self.connection.distrust()

@@ -4,10 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from domicile import fence
-from domicile.fleet import gate, granting, kinds, sight
+from domicile.fleet import gate, kinds, sight
 from domicile.fleet.gate import Site
+from domicile.fleet.granting import Granting, granted_to
+from domicile.fleet.heard import heard
 from domicile.fleet.lookup import find, listed
 from domicile.kube import NAMESPACES, Api, Conflict, NotFound, Object, Propagation, Resource, shape
 from domicile.residency import ModelRef
@@ -32,27 +36,29 @@ class Withdrawing:
 async def withdraw(site: Site, model: ModelRef, may_act: gate.MayAct = gate.always) -> Withdrawn | Withdrawing:
     """Delete what is there of the model, and say what is left. Call again until Withdrawn.
 
-    What it was granted goes first, so that no pod of it begins any more. Then the InferenceService, and with it what KServe made of
-    it; the ServingRuntime and the ServiceAccount go once no pod is left that uses them. The namespace stays: there may be things in
-    it that are not ours. What is told as left is more than what is deleted: a label can be changed by whoever may edit there, and
-    must not hide what runs. Raises MemberOutOfSight, IdentityMismatch or a kube.KubeError.
+    What it was granted goes first, so that no pod of it begins any more; the member refuses the rest before that, so that only who may
+    write grants may delete. Then the InferenceService, and with it what KServe made of it; the ServingRuntime and the ServiceAccount
+    go once no pod is left that uses them. The namespace stays: there may be things in it that are not ours. What is told as left is
+    more than what is deleted: a label can be changed by whoever may edit there, and must not hide what runs. Raises MemberOutOfSight,
+    IdentityMismatch or a kube.KubeError.
     """
     api = await gate.open_site(site)
     found = await _find(api, model, (kinds.INFERENCE_SERVICES, *kinds.MADE_BY_KSERVE))
     found = {**found, kinds.INFERENCE_SERVICES: await _with_named(api, model, found[kinds.INFERENCE_SERVICES])}
-    gate.leading(may_act, site)
-    granted = await granting.held(api, model) is not None
-    if granted or any(found.values()):
-        await _have_namespace(site, api, model.namespace)
-    if granted:
-        await granting.take_back(api, model)
-    await _delete(api, model, {kinds.INFERENCE_SERVICES: found[kinds.INFERENCE_SERVICES]})
     companions = await _find(api, model, kinds.COMPANIONS)
+    gate.leading(may_act, site)
+    granting = Granting(api, model.namespace, site.mark)
+    grant = await granting.find()
+    if granted_to(grant, model) or any(found.values()):
+        await _have_namespace(site, api, model.namespace)
+    if granted_to(grant, model):
+        await granting.take_back(model.name)
+    await _delete(api, model, {kinds.INFERENCE_SERVICES: found[kinds.INFERENCE_SERVICES]})
     workload_left = _names(found)
-    if not workload_left:
+    if not workload_left and any(companions.values()):
         gate.leading(may_act, site)
         await _delete(api, model, companions)
-        companions = await _find(api, model, kinds.COMPANIONS) if any(companions.values()) else companions
+        companions = await _find(api, model, kinds.COMPANIONS)
     left = (*workload_left, *_names(companions))
     return Withdrawing(left) if left else Withdrawn()
 
@@ -81,9 +87,7 @@ async def _delete(api: Api, model: ModelRef, found: Found) -> None:
             if "deletionTimestamp" in metadata or not kinds.may_write(manifest, model):
                 continue
             try:
-                await api.delete(
-                    kind, metadata["name"], model.namespace, uid=metadata["uid"], propagation=_propagation(kind)
-                )
+                await heard(fence.REMOVALS, partial(_deleted, api, kind, metadata))
             except (NotFound, Conflict):  # Gone already, or another object of that name by now: the next look tells.
                 continue
 
@@ -95,6 +99,11 @@ async def _have_namespace(site: Site, api: Api, name: str) -> None:
     if site.cached(NAMESPACES, name, "") is None and await find(api, NAMESPACES, name) is None:
         with contextlib.suppress(Conflict):  # Somebody else made it.
             await api.create(NAMESPACES, fence.namespace(name), field_manager=kinds.FIELD_MANAGER)
+
+
+async def _deleted(api: Api, kind: Resource, metadata: Mapping[str, Any]) -> None:
+    name, namespace = metadata["name"], metadata["namespace"]
+    await api.delete(kind, name, namespace, uid=metadata["uid"], propagation=_propagation(kind))
 
 
 def _propagation(kind: Resource) -> Propagation:
