@@ -47,6 +47,8 @@ class FakeApi:
             self.put(kinds.GRANTS, _no_grants(fence.PROBED_NAMESPACE))
             for manifest in FENCE.manifests():
                 self.put(kinds.FENCE[manifest["kind"]], manifest)
+            for manifest in fence.isolation(fence.PROBED_NAMESPACE, ()):
+                self.put(kinds.ISOLATION[manifest["kind"]], manifest)
 
     def put(self, kind: kube.Resource, manifest: Mapping[str, Any], **metadata: Any) -> dict[str, Any]:
         given = {"uid": builders.uid(f"{kind}/{manifest['metadata']['name']}"), "resourceVersion": "2"}

@@ -14,11 +14,13 @@ MAY_WRITE_TO_MEMBERS = {
     "fleet/gate.py": {"apply", "create", "json_patch"},
     "fleet/granting.py": {"apply", "create", "json_patch"},
     "fleet/guard.py": {"apply", "create", "json_patch"},
+    "fleet/isolating.py": {"create", "json_patch"},
     "fleet/withdrawal.py": {"create", "delete"},
 }
 """In fleet/, which alone has connections to members. Placing applies, and patches out what others added, which applying leaves;
 withdrawing deletes, and needs no permit, and gives what outlived its namespace the namespace back; granting is for the gate, and
-taking back for withdrawal; the guard writes the fence, and claims the member for the hub: nothing that runs."""
+taking back for withdrawal; the guard writes the fence, keeps namespaces to themselves, and claims the member for the hub: nothing
+that runs."""
 
 
 def calls(source: str) -> Iterator[tuple[str, ast.Call]]:

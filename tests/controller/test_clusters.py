@@ -24,8 +24,16 @@ class FakeConnections:
         self.regions: frozenset[str] = frozenset()
         self.fence: placement.FenceInForce | placement.FenceDown = placement.FenceInForce("70d39efa2237b070")
 
-    def set_member(self, name: str, uid: str, kubeconfig: str, identities: MemberIdentities, confirmed: int) -> None:
-        self.members[name], self.confirmed = kubeconfig, confirmed
+    def set_member(
+        self,
+        name: str,
+        uid: str,
+        kubeconfig: str,
+        identities: MemberIdentities,
+        confirmed: int,
+        callers: tuple[str, ...],
+    ) -> None:
+        self.members[name], self.confirmed, self.callers = kubeconfig, confirmed, callers
 
     def drop_member(self, name: str) -> None:
         self.members.pop(name, None)
@@ -110,18 +118,19 @@ def test_a_cluster_that_was_removed_is_told() -> None:
     assert shell.members.views() == {}
 
 
-def test_what_a_person_confirmed_of_the_hub_s_terms_is_passed_on() -> None:
+def test_what_a_person_confirmed_of_the_hub_s_terms_and_who_may_ask_is_passed_on() -> None:
     shell = Shell()
     shell.connect()
     assert shell.connections.confirmed == -1
     shell.raw["metadata"]["resourceVersion"] = "2"
     shell.raw["spec"] = {
         **shell.raw["spec"],
+        "callers": ["gateway"],
         "confirmedEpoch": {"epoch": 9, "reason": "restored from the backup of Friday"},
     }
     shell.store.clusters.put(shell.raw)
     shell.connect()
-    assert shell.connections.confirmed == 9
+    assert (shell.connections.confirmed, shell.connections.callers) == (9, ("gateway",))
 
 
 def test_one_that_was_removed_while_nobody_listened_is_forgotten() -> None:

@@ -197,7 +197,7 @@ async def test_all_watches_share_one_look(monkeypatch: pytest.MonkeyPatch) -> No
     api.before = lambda verb, path: asked.append(path)
     async with registered(lambda _: api) as r:
         await r.connected()
-        await eventually(lambda: api.watching == len(kinds.KIND) + len(kinds.FENCE))
+        await eventually(lambda: api.watching == len(kinds.KIND) + len(kinds.FENCE) + len(kinds.ISOLATION))
         # Before anything, for the lists, and for the watches.
         assert asked.count("/api/v1/namespaces/kube-system") == 3
 
@@ -303,7 +303,7 @@ async def test_one_watch_that_fails_is_given_time_while_the_server_answers() -> 
 async def test_kserve_that_is_missing_is_said_and_found_when_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "_LOOK_FOR_SERVING_SECONDS", 0.1)
     api = FakeApi()
-    api.served = {*kinds.KIND, *kinds.FENCE.values()} - set(kinds.SERVING_KINDS)
+    api.served = {*kinds.KIND, *kinds.FENCE.values(), *kinds.ISOLATION.values()} - set(kinds.SERVING_KINDS)
     api.put(kinds.INFERENCE_SERVICES, {"metadata": {"name": "theirs", "namespace": "x"}})
     async with registered(lambda _: api) as r:
         await r.connected()
@@ -410,7 +410,9 @@ async def test_a_change_of_what_is_granted_tells_of_which_models() -> None:
 
 async def test_what_the_fence_is_made_of_is_put_there_before_it_is_watched() -> None:
     api = FakeApi(fenced=False)
-    api.served = {*kinds.KIND, *kinds.FENCE.values()} - set(kinds.OF_THE_FENCE) | {kube.CUSTOM_RESOURCE_DEFINITIONS}
+    api.served = {*kinds.KIND, *kinds.FENCE.values(), *kinds.ISOLATION.values()} - set(kinds.OF_THE_FENCE) | {
+        kube.CUSTOM_RESOURCE_DEFINITIONS
+    }
 
     def established(verb: str, path: str) -> None:
         if api.served is not None and verb == "GET" and path == kinds.GRANTS.root and api.writes:
@@ -428,7 +430,7 @@ async def test_without_the_right_to_put_it_there_the_member_is_in_sight_and_its_
 ) -> None:
     monkeypatch.setattr(connection, "_LOOK_FOR_SERVING_SECONDS", 0.1)
     api = FakeApi(fenced=False)
-    api.served = {*kinds.KIND, *kinds.FENCE.values()} - set(kinds.OF_THE_FENCE)
+    api.served = {*kinds.KIND, *kinds.FENCE.values(), *kinds.ISOLATION.values()} - set(kinds.OF_THE_FENCE)
     api.before = failing(status(403), lambda verb, path: "customresourcedefinitions" in path)
     async with registered(lambda _: api) as r:
         await r.connected()

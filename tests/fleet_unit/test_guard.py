@@ -32,6 +32,9 @@ class Cache:
     def get(self, kind: kube.Resource, name: str, namespace: str) -> kube.Object | None:
         return self._api.objects.get((kind, namespace, name))
 
+    def all_of(self, kind: kube.Resource) -> tuple[kube.Object, ...]:
+        return tuple(each for (of, _, _), each in self._api.objects.items() if of == kind)
+
 
 class Guarded:
     """A guard, and the states that it told of."""
@@ -87,7 +90,9 @@ async def test_a_member_without_it_gets_it_whole() -> None:
     wanted = [f"apply {m['kind']}/{m['metadata']['name']}" for m in FENCE.manifests()]
     of_kinds = [f"apply CustomResourceDefinition/{name}.domicile.dev" for name in ("admissiongrants", "hubclaims")]
     claim = "create HubClaim/domicile"
-    assert api.writes == [*of_kinds, claim, *wanted, "create Namespace/domicile-fence", "create AdmissionGrant/grants"]
+    probed = ["create Namespace/domicile-fence", "create AdmissionGrant/grants"]
+    isolated = ["create NetworkPolicy/domicile", "create ResourceQuota/domicile"]
+    assert api.writes == [*of_kinds, claim, *wanted, *probed, *isolated]
     for manifest in FENCE.manifests():
         assert (
             api.objects[(kinds.FENCE[manifest["kind"]], "", manifest["metadata"]["name"])]["spec"] == manifest["spec"]
@@ -432,17 +437,124 @@ async def test_without_an_answer_it_does_not_come_up_either() -> None:
 
 
 def namespace(**metadata: Any) -> dict[str, Any]:
-    return {"metadata": {"name": "retail-banking", "uid": builders.uid("retail-banking"), **metadata}}
+    labels = dict((fence.MANAGED_NAMESPACE,))
+    return {"metadata": {"name": "retail-banking", "uid": builders.uid("retail-banking"), "labels": labels, **metadata}}
+
+
+def isolate(api: FakeApi, *callers: str) -> None:
+    for manifest in fence.isolation("retail-banking", callers):
+        api.put(kinds.ISOLATION[manifest["kind"]], manifest)
+
+
+def isolation_of(api: FakeApi) -> list[Any]:
+    """Specs, by kind."""
+    there = [api.objects.get((kind, "retail-banking", "domicile")) for kind in kinds.ISOLATION.values()]
+    return [each["spec"] if each else None for each in there]
+
+
+def isolated(*callers: str) -> list[Any]:
+    return [each["spec"] for each in fence.isolation("retail-banking", callers)]
+
+
+async def test_a_namespace_is_kept_to_itself_before_anything_is_placed_there() -> None:
+    guarded = Guarded(api := FakeApi())
+    await guarded.look()
+    guarded.guard.asked_by(("gateway",))
+    await guarded.guard.holds_in(api, namespace())
+    assert isolation_of(api) == isolated("gateway")
+    assert api.writes == ["create NetworkPolicy/domicile", "create ResourceQuota/domicile"]
+
+
+OPENED: Mapping[str, Callable[[FakeApi], object]] = {
+    "its NetworkPolicy went": lambda api: api.remove(kube.NETWORK_POLICIES, "domicile", "retail-banking"),
+    "its ResourceQuota went": lambda api: api.remove(kube.RESOURCE_QUOTAS, "domicile", "retail-banking"),
+    "somebody added a rule": lambda api: isolate(api, "gateway", "evil"),
+    "a namespace was made before there was any of it": lambda api: [
+        api.remove(kind, "domicile", "retail-banking") for kind in kinds.ISOLATION.values()
+    ],
+}
+
+
+@pytest.mark.parametrize("opened", OPENED.values(), ids=OPENED)
+async def test_a_namespace_that_was_opened_is_closed_again(opened: Callable[[FakeApi], object]) -> None:
+    guarded = Guarded(api := FakeApi())
+    guarded.guard.asked_by(("gateway",))
+    api.put(kube.NAMESPACES, namespace())
+    isolate(api, "gateway")
+    async with kept(guarded):
+        api.writes.clear()
+        guarded.told.clear()
+        opened(api)
+        guarded.guard.touched()
+        await eventually(lambda: isolation_of(api) == isolated("gateway"), show=lambda: isolation_of(api))
+    assert guarded.told == []
+
+
+async def test_who_may_ask_can_be_changed() -> None:
+    guarded = Guarded(api := FakeApi())
+    api.put(kube.NAMESPACES, namespace())
+    async with kept(guarded):
+        assert isolation_of(api) == isolated()
+        guarded.guard.asked_by(("gateway", "monitoring"))
+        await eventually(lambda: isolation_of(api) == isolated("gateway", "monitoring"))
+
+
+@pytest.mark.parametrize("going", [True, False], ids=["is on its way out", "is gone"])
+async def test_a_namespace_that_goes_takes_its_isolation_with_it(going: bool) -> None:
+    guarded = Guarded(api := FakeApi())
+    api.put(kube.NAMESPACES, namespace())
+    isolate(api)
+    async with kept(guarded):
+        api.remove(kube.NETWORK_POLICIES, "domicile", "retail-banking")
+
+        def refused(verb: str, path: str) -> None:
+            if verb == "POST" and "networkpolicies" in path:
+                api.remove(kube.NAMESPACES, "retail-banking")
+                if going:
+                    api.put(kube.NAMESPACES, namespace(deletionTimestamp="2026-11-23T09:00:00Z"))
+                raise errors.from_status(403, {"reason": "Forbidden", "message": "being terminated"}, "fake")
+
+        api.before = refused
+        guarded.guard.touched()
+        await asyncio.sleep(0.5)
+        assert isinstance(guarded.guard.state, FenceInForce)
+    assert not guarded.told[1:]
+
+
+async def test_rights_that_are_missing_for_isolation_are_said() -> None:
+    guarded = Guarded(api := FakeApi())
+    api.put(kube.NAMESPACES, namespace())
+
+    def forbid(verb: str, path: str) -> None:
+        if "networkpolicies" in path and verb == "POST":
+            raise errors.from_status(403, {"reason": "Forbidden", "message": "no"}, "fake")
+
+    api.before = forbid
+    state = await guarded.look()
+    assert isinstance(state, FenceDown)
+    assert state.reason == "FenceNotPermitted"
+
+
+async def test_a_network_policy_of_somebody_else_keeps_a_namespace_from_being_used() -> None:
+    guarded = Guarded(api := FakeApi())
+    await guarded.look()
+    opens = {"metadata": {"name": "allow-all", "namespace": "retail-banking"}, "spec": {"podSelector": {}}}
+    api.put(kube.NETWORK_POLICIES, opens)
+    with pytest.raises(
+        fleet.NamespaceNotOwned, match="NetworkPolicy allow-all in namespace retail-banking was not made"
+    ):
+        await guarded.guard.holds_in(api, namespace())
 
 
 async def test_in_a_namespace_it_is_shown_each_time_and_the_namespace_swept_once() -> None:
     guarded, asked = Guarded(FakeApi()), list[str]()
     await guarded.look()
+    isolate(guarded.api)
     guarded.api.before = lambda verb, path: asked.append(f"{verb} {path.rpartition('/')[2]}")
     await guarded.guard.holds_in(guarded.api, namespace())
     bound = [policy for policy in FENCE.policies if policy.in_managed_namespaces]
     probes = ["POST serviceaccounts"] * len(bound)
-    lists = ["LIST inferenceservices", "LIST deployments", "LIST replicasets", "LIST pods"]
+    lists = [f"LIST {kind}" for kind in ("inferenceservices", "deployments", "replicasets", "pods", "networkpolicies")]
     assert asked == [*probes, *lists]
     await guarded.guard.holds_in(guarded.api, namespace())
     assert asked == [*probes, *lists, *probes]
@@ -526,7 +638,7 @@ STRANGERS: Mapping[str, tuple[list[dict[str, Any]], tuple[str, ...]]] = {
 
 @pytest.mark.parametrize(("found", "expected"), STRANGERS.values(), ids=STRANGERS.keys())
 def test_what_was_not_made_for_a_model(found: list[dict[str, Any]], expected: tuple[str, ...]) -> None:
-    chain = ("InferenceService", "Deployment", "ReplicaSet", "Pod")
+    chain = ("InferenceService", "Deployment", "ReplicaSet", "Pod", "NetworkPolicy")
     assert sweep.strangers(*([each for each in found if each["kind"] == kind] for kind in chain)) == expected
 
 

@@ -41,6 +41,9 @@ def test_only_the_gate_writes_and_only_withdrawal_deletes() -> None:
         # The claim of the hub.
         ("claiming.py", "api.create"),
         ("claiming.py", "api.json_patch"),
+        # What keeps its namespaces to themselves.
+        ("isolating.py", "api.create"),
+        ("isolating.py", "api.json_patch"),
         # The fence's policies, its namespace, and dry runs that it must refuse.
         ("guard.py", "api.create"),
         ("guard.py", "api.apply"),

@@ -88,6 +88,8 @@ class RegionalClusterSpec(ApiModel):
     """Mirrors of registries for this member, so that one reference does not make every region pull from one country."""
     identities: MemberIdentities = MemberIdentities()
     """Who writes lawfully in the namespaces there that belong to Domicile."""
+    callers: Annotated[tuple[Name, ...], Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "set"})] = ()
+    """Namespaces of the member whose pods may ask the models there, such as those of its gateway and its monitoring; nobody else may."""
     confirmed_epoch: ConfirmedEpoch | None = None
     """Needed where the hub is behind: the member was last looked after in a term of this hub that it does not know."""
 

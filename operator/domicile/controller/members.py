@@ -36,7 +36,12 @@ class Members:
         self._problems.pop(member.name, None)
         confirmed = cluster.spec.confirmed_epoch
         self._fleet.set_member(
-            member.name, member.uid, kubeconfig, cluster.spec.identities, confirmed.epoch if confirmed else -1
+            member.name,
+            member.uid,
+            kubeconfig,
+            cluster.spec.identities,
+            confirmed.epoch if confirmed else -1,
+            cluster.spec.callers,
         )
 
     def unregister(self, name: str) -> None:

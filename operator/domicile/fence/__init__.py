@@ -1,5 +1,6 @@
 """The fence, pure: what a member's own API server refuses in managed namespaces, whoever asks and whether or not the hub is there."""
 
+from domicile.fence.isolation import ISOLATION, isolation
 from domicile.fence.kind import member_kinds
 from domicile.fence.labels import MANAGED_BY, MANAGED_NAMESPACE, is_managed
 from domicile.fence.namespace import PROBED_NAMESPACE, namespace
@@ -8,6 +9,7 @@ from domicile.fence.rendering import Fence, fence_of
 from domicile.fence.terms import REMOVALS, TERMS
 
 __all__ = [
+    "ISOLATION",
     "MANAGED_BY",
     "MANAGED_NAMESPACE",
     "PROBED_NAMESPACE",
@@ -17,6 +19,7 @@ __all__ = [
     "Policy",
     "fence_of",
     "is_managed",
+    "isolation",
     "member_kinds",
     "namespace",
 ]

@@ -155,6 +155,8 @@ def hub_policy(who: MemberIdentities) -> Policy:
             Rule(("",), ("serviceaccounts", "serviceaccounts/*"), _WRITE, "Namespaced"),
             Rule((KSERVE_GROUP,), ("*/*",), _WRITE, "*"),
             Rule((GROUP,), (AdmissionGrant.info.plural,), _WRITE, "Namespaced"),
+            Rule(("",), ("resourcequotas",), _WRITE, "Namespaced"),
+            Rule(("networking.k8s.io",), ("networkpolicies",), _WRITE, "Namespaced"),
             Rule(("",), ("namespaces",), _WRITE, "Cluster"),
         ),
         variables={

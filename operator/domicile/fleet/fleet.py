@@ -53,17 +53,24 @@ class Fleet:
         self._closing: set[asyncio.Task[None]] = set()
 
     def set_member(
-        self, name: str, uid: str, kubeconfig: str, identities: MemberIdentities = _USUAL, confirmed: int = -1
+        self,
+        name: str,
+        uid: str,
+        kubeconfig: str,
+        identities: MemberIdentities = _USUAL,
+        confirmed: int = -1,
+        callers: tuple[str, ...] = (),
     ) -> None:
         """Register the member, or tell of its new kubeconfig. Does nothing if nothing changed.
 
         With a new kubeconfig what was seen stays until the new connection says otherwise; with a new UID it is another
         cluster, and with other lawful writers its fence is another: then nothing that was seen counts. `confirmed` is the epoch up to
-        which a person confirmed terms of the hub that it does not know.
+        which a person confirmed terms of the hub that it does not know, `callers` the namespaces there whose pods may ask models.
         """
         member = self._members.get(name)
         if member is not None and (member.id.uid, member.guard.fence.who) == (uid, identities):
             member.guard.confirmed(confirmed)
+            member.guard.asked_by(callers)
             if self._kubeconfigs[name] != kubeconfig:
                 self._kubeconfigs[name] = kubeconfig
                 member.connection.reopen(lambda: self._connect(kubeconfig))
@@ -80,6 +87,7 @@ class Fleet:
             self._may_act,
             self._watch_seconds,
         )
+        member.guard.asked_by(callers)
         self._members[name], self._kubeconfigs[name] = member, kubeconfig
         member.start()
 

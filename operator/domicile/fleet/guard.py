@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from random import Random
-from typing import Final, Protocol
+from typing import Final
 
 from domicile import fence
 from domicile.fence import PROBED_NAMESPACE, Fence, Policy, is_managed
@@ -13,6 +13,7 @@ from domicile.fleet import discovery, proofs
 from domicile.fleet.claiming import Claimant
 from domicile.fleet.errors import FenceNotInForce, GateError, NamespaceNotOwned
 from domicile.fleet.granting import Granting
+from domicile.fleet.isolating import Isolation, Seen, as_it_must_be
 from domicile.fleet.kinds import FENCE, FIELD_MANAGER, INFERENCE_SERVICES
 from domicile.fleet.lookup import find, listed
 from domicile.fleet.sweep import strangers
@@ -20,6 +21,7 @@ from domicile.kube import (
     CUSTOM_RESOURCE_DEFINITIONS,
     DEPLOYMENTS,
     NAMESPACES,
+    NETWORK_POLICIES,
     PODS,
     REPLICA_SETS,
     Api,
@@ -28,7 +30,6 @@ from domicile.kube import (
     Forbidden,
     KubeError,
     Object,
-    Resource,
     shape,
 )
 from domicile.placement.view import FenceDown, FenceInForce
@@ -43,14 +44,6 @@ _LOOKS_UNTIL_SERVED: Final = 25
 """A kind that was made is served within a second. If it is not, it is looked for again with KServe's."""
 _SHOWN: Final = 3
 """Of what is in the way, how much a message names."""
-
-
-class Seen(Protocol):
-    """What was last seen of the member."""
-
-    def get(self, kind: Resource, name: str, namespace: str) -> Object | None:
-        """One object, None if there is none."""
-        ...
 
 
 class Guard:
@@ -70,6 +63,7 @@ class Guard:
         self.state: FenceInForce | FenceDown = FenceDown("NotLookedFor", "not looked for yet")
         self._manifests = guarded.manifests()
         self._seen, self._random, self._may_act, self._on_change = seen, random, may_act, on_change
+        self._isolation = Isolation(member, seen)
         self._wake = asyncio.Event()
         self._just_written = False
         """Whether API servers may not act yet on all that was written."""
@@ -87,6 +81,12 @@ class Guard:
         """A person confirmed the terms up to that epoch, -1 for none."""
         if epoch != self._claimant.confirmed:
             self._claimant.confirmed = epoch
+            self._wake.set()
+
+    def asked_by(self, callers: tuple[str, ...]) -> None:
+        """The namespaces whose pods may ask models."""
+        if callers != self._isolation.callers:
+            self._isolation.callers = callers
             self._wake.set()
 
     def touched(self) -> None:
@@ -124,7 +124,7 @@ class Guard:
                 await asyncio.wait_for(self._wake.wait(), patience)
             except TimeoutError:
                 touched = False
-            if touched and in_force and not self._broken():
+            if touched and in_force and not self._broken() and not self._isolation.open:
                 self._wake.clear()
                 continue
             await self._look(api, fresh)
@@ -166,6 +166,7 @@ class Guard:
         before = self._fell
         metadata = shape.metadata(namespace)
         name, uid = shape.text(metadata.get("name")), shape.text(metadata.get("uid"))
+        await self._isolation.close(api, name, self._leading)
         await proofs.shown_soon(self.fence, api, self._bound_to_namespaces(), name)
         if uid not in self._swept:
             await _sweep(api, name)
@@ -181,7 +182,7 @@ class Guard:
         found = [
             f"{manifest['kind']} {manifest['metadata']['name']}"
             for manifest in self._manifests
-            if not _as_it_must_be(manifest, self._seen.get(FENCE[manifest["kind"]], manifest["metadata"]["name"], ""))
+            if not as_it_must_be(manifest, self._seen.get(FENCE[manifest["kind"]], manifest["metadata"]["name"], ""))
         ]
         if self._seen.get(NAMESPACES, PROBED_NAMESPACE, "") is None:
             found.append(f"Namespace {PROBED_NAMESPACE}")
@@ -200,7 +201,7 @@ class Guard:
             if f"{manifest['kind']} {name}" not in broken:
                 continue
             live = await find(api, kind, name)
-            if _as_it_must_be(manifest, live):
+            if as_it_must_be(manifest, live):
                 continue
             self._leading()
             self._just_written = True
@@ -212,6 +213,8 @@ class Guard:
                 await api.json_patch(kind, name, change, field_manager=FIELD_MANAGER)
             _log.info("wrote %s %s on %s", manifest["kind"], name, self._member)
         await self._have_probed_namespace(api)
+        for each in self._isolation.open:
+            await self._isolation.close(api, each, self._leading)
 
     async def _have_kinds(self, api: Api) -> bool:
         """Whether a kind that the fence holds requests against had to be written."""
@@ -219,7 +222,7 @@ class Guard:
         for wanted in fence.member_kinds():
             name = wanted["metadata"]["name"]
             live = await find(api, kind, name)
-            if _as_it_must_be(wanted, live):
+            if as_it_must_be(wanted, live):
                 continue
             self._leading()
             if live is not None:  # Whoever looks after the member may have a later one.
@@ -266,16 +269,9 @@ class Guard:
         self._on_change()
 
 
-def _as_it_must_be(manifest: Object, live: Object | None) -> bool:
-    """The whole of what it says, with nothing added; who labelled it is of no account."""
-    return live is not None and live.get("spec") == manifest["spec"]
-
-
 async def _sweep(api: Api, namespace: str) -> None:
-    services, deployments, replica_sets, pods = await asyncio.gather(
-        *(listed(api, kind, namespace) for kind in (INFERENCE_SERVICES, DEPLOYMENTS, REPLICA_SETS, PODS))
-    )
-    if found := strangers(services, deployments, replica_sets, pods):
+    looked_at = (INFERENCE_SERVICES, DEPLOYMENTS, REPLICA_SETS, PODS, NETWORK_POLICIES)
+    if found := strangers(*await asyncio.gather(*(listed(api, kind, namespace) for kind in looked_at))):
         raise NamespaceNotOwned(
             f"{', '.join(found[:_SHOWN])} in namespace {namespace} {'was' if len(found) == 1 else 'were'} not made for a model:"
             " remove what is not Domicile's there, or give the models of that namespace another one"

@@ -8,9 +8,11 @@ from domicile.kube import (
     DEPLOYMENTS,
     HORIZONTAL_POD_AUTOSCALERS,
     NAMESPACES,
+    NETWORK_POLICIES,
     NODES,
     PODS,
     REPLICA_SETS,
+    RESOURCE_QUOTAS,
     SERVICE_ACCOUNTS,
     SERVICES,
     VALIDATING_ADMISSION_POLICIES,
@@ -49,6 +51,8 @@ FENCE: Final[Mapping[str, Resource]] = {
     "ValidatingAdmissionPolicyBinding": VALIDATING_ADMISSION_POLICY_BINDINGS,
 }
 """What the fence is made of, by the kind in its manifests."""
+ISOLATION: Final[Mapping[str, Resource]] = {"NetworkPolicy": NETWORK_POLICIES, "ResourceQuota": RESOURCE_QUOTAS}
+"""What keeps a managed namespace to itself, by the kind in its manifests."""
 WRITTEN: Final = (SERVICE_ACCOUNTS, SERVING_RUNTIMES, INFERENCE_SERVICES)
 """What Domicile itself makes for a model, in the order in which it makes it."""
 COMPANIONS: Final = (SERVING_RUNTIMES, SERVICE_ACCOUNTS)
@@ -179,7 +183,9 @@ def pod_kept(manifest: Object) -> Object:
 
 def spec_kept(manifest: Object) -> Object:
     """What it says, whoever labelled it."""
-    return {"metadata": {"name": shape.metadata(manifest).get("name")}, "spec": manifest.get("spec")}
+    metadata = shape.metadata(manifest)
+    named = {key: metadata[key] for key in ("name", "namespace") if key in metadata}
+    return {"metadata": named, "spec": manifest.get("spec")}
 
 
 def metadata_kept(manifest: Object) -> Object:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from domicile.fence import ISOLATION
 from domicile.fleet.kinds import deleting
 from domicile.fleet.sight import name_of
 from domicile.kube import Object, shape
@@ -9,11 +10,15 @@ from domicile.serving.workload import MODEL_LABEL
 
 
 def strangers(
-    services: Iterable[Object], deployments: Iterable[Object], replica_sets: Iterable[Object], pods: Iterable[Object]
+    services: Iterable[Object],
+    deployments: Iterable[Object],
+    replica_sets: Iterable[Object],
+    pods: Iterable[Object],
+    network_policies: Iterable[Object],
 ) -> tuple[str, ...]:
-    """Workloads, as `kind name`, that do not come from a model's InferenceService by the chain of their owners. What is on its way
-    out is left out."""
-    found: list[str] = []
+    """Workloads, as `kind name`, that do not come from a model's InferenceService by the chain of their owners, and NetworkPolicies
+    that are not the namespace's own: they only ever open more. What is on its way out is left out."""
+    found = [f"NetworkPolicy {name_of(each)}" for each in network_policies if name_of(each) != ISOLATION]
     owners = frozenset(_uid(each) for each in services if MODEL_LABEL in shape.labels(each))
     for kind, owned_by, objects in (
         ("Deployment", "InferenceService", deployments),

@@ -5,14 +5,15 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from random import Random
 from typing import Final
 
-from domicile.fence import PROBED_NAMESPACE
+from domicile.fence import MANAGED_BY, PROBED_NAMESPACE
 from domicile.fleet import kinds
 from domicile.kube import NAMESPACES, NODES, PODS, Api, Change, KubeError, Object, Reflector, Resource
 from domicile.serving.workload import MODEL_LABEL
 
 _FENCE: Final = tuple(kinds.FENCE.values())
+_ISOLATION: Final = tuple(kinds.ISOLATION.values())
 _TRIMMED: Final[Mapping[Resource, Callable[[Object], Object]]] = {
-    **dict.fromkeys(_FENCE, kinds.spec_kept),
+    **dict.fromkeys((*_FENCE, *_ISOLATION), kinds.spec_kept),
     NAMESPACES: kinds.namespace_kept,
     NODES: kinds.node_kept,
     PODS: kinds.pod_kept,
@@ -24,7 +25,7 @@ _TRIMMED: Final[Mapping[Resource, Callable[[Object], Object]]] = {
     **{kind: kinds.whole for kind in kinds.MADE_BY_KSERVE if kind not in (PODS, *kinds.OTHERS)},
 }
 _WATCHED_WHOLE: Final = (*_FENCE, NAMESPACES, NODES, kinds.GRANTS, kinds.INFERENCE_SERVICES)
-"""Watched whatever their labels: to see what is not ours. Of the rest only what has the model's label."""
+"""Watched whatever their labels: to see what is not ours. Of the rest only what has the model's label, or is Domicile's own."""
 _INVENTORY: Final = (NAMESPACES, NODES, PODS, kinds.INFERENCE_SERVICES)
 """A change in these may change what the cluster as a whole looks like."""
 
@@ -99,7 +100,7 @@ class Watches:
 
     def _reflector(self, api: Api, kind: Resource) -> Reflector:
         def changed(change: Change) -> None:
-            if kind in _FENCE or (kind == NAMESPACES and change.key[1] == PROBED_NAMESPACE):
+            if kind in (*_FENCE, *_ISOLATION) or (kind == NAMESPACES and change.key[1] == PROBED_NAMESPACE):
                 self._on_fence()
             if kind in _INVENTORY:
                 self._on_inventory()
@@ -112,7 +113,7 @@ class Watches:
             kind,
             on_change=changed,
             random=self._random,
-            label_selector=None if kind in _WATCHED_WHOLE else MODEL_LABEL,
+            label_selector=_selector(kind),
             trim=_TRIMMED[kind],
             index=kinds.model_name_of,
             on_touched=self._on_model,
@@ -120,3 +121,9 @@ class Watches:
             on_state=self._on_state,
             watch_seconds=self._watch_seconds,
         )
+
+
+def _selector(kind: Resource) -> str | None:
+    if kind in _WATCHED_WHOLE:
+        return None
+    return "=".join(MANAGED_BY) if kind in _ISOLATION else MODEL_LABEL
