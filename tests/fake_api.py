@@ -289,7 +289,13 @@ class FakeOffice:
 
 def claimed(by: str = HUB, until: datetime = builders.TOMORROW, epoch: int = 4, token: str = "a4") -> dict[str, Any]:
     """The claim of a hub."""
-    spec = {"hub": by, "epoch": epoch, "token": token, "notAfter": until.isoformat().replace("+00:00", "Z")}
+    spec = {
+        "hub": by,
+        "epoch": epoch,
+        "token": token,
+        "notAfter": until.isoformat().replace("+00:00", "Z"),
+        "connections": [],
+    }
     return {"apiVersion": kinds.CLAIMS.api_version, "kind": "HubClaim", "metadata": {"name": "domicile"}, "spec": spec}
 
 

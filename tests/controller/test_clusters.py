@@ -8,8 +8,8 @@ import pytest
 
 import builders as a
 from controller.fakes import Later
-from domicile import placement, residency
-from domicile.api import MemberIdentities, RegionalCluster, RegionalClusterStatus
+from domicile import fleet, placement, residency
+from domicile.api import RegionalCluster, RegionalClusterStatus
 from domicile.controller.clusters import Clusters
 from domicile.controller.members import Members
 from domicile.controller.store import Store
@@ -24,16 +24,8 @@ class FakeConnections:
         self.regions: frozenset[str] = frozenset()
         self.fence: placement.FenceInForce | placement.FenceDown = placement.FenceInForce("70d39efa2237b070")
 
-    def set_member(
-        self,
-        name: str,
-        uid: str,
-        kubeconfig: str,
-        identities: MemberIdentities,
-        confirmed: int,
-        callers: tuple[str, ...],
-    ) -> None:
-        self.members[name], self.confirmed, self.callers = kubeconfig, confirmed, callers
+    def set_member(self, name: str, uid: str, kubeconfig: str, arrangement: fleet.Arrangement) -> None:
+        self.members[name], self.arrangement = kubeconfig, arrangement
 
     def drop_member(self, name: str) -> None:
         self.members.pop(name, None)
@@ -121,7 +113,7 @@ def test_a_cluster_that_was_removed_is_told() -> None:
 def test_what_a_person_confirmed_of_the_hub_s_terms_and_who_may_ask_is_passed_on() -> None:
     shell = Shell()
     shell.connect()
-    assert shell.connections.confirmed == -1
+    assert shell.connections.arrangement == fleet.Arrangement()
     shell.raw["metadata"]["resourceVersion"] = "2"
     shell.raw["spec"] = {
         **shell.raw["spec"],
@@ -130,7 +122,7 @@ def test_what_a_person_confirmed_of_the_hub_s_terms_and_who_may_ask_is_passed_on
     }
     shell.store.clusters.put(shell.raw)
     shell.connect()
-    assert (shell.connections.confirmed, shell.connections.callers) == (9, ("gateway",))
+    assert shell.connections.arrangement == fleet.Arrangement(callers=("gateway",), confirmed=9)
 
 
 def test_one_that_was_removed_while_nobody_listened_is_forgotten() -> None:

@@ -73,6 +73,7 @@ def test_pods_are_held_against_the_grant_of_their_namespace_and_the_claim_of_the
     assert held_against == {
         "grants.fence.domicile.dev": {"name": "grants", "parameterNotFoundAction": "Deny"},
         "lease.fence.domicile.dev": {"name": "domicile", "parameterNotFoundAction": "Deny"},
+        "connect.fence.domicile.dev": {"name": "domicile", "parameterNotFoundAction": "Deny"},
         "terms.fence.domicile.dev": {"name": "domicile", "parameterNotFoundAction": "Deny"},
         "removals.fence.domicile.dev": {"name": "grants", "parameterNotFoundAction": "Allow"},
     }
@@ -142,7 +143,7 @@ def test_all_that_starts_a_container_is_looked_at(kind: str, operation: str) -> 
 
 
 def test_all_ways_into_a_pod_are_looked_at() -> None:
-    ways = {"/pods/attach", "/pods/exec", "/pods/portforward"}
+    ways = {"/pods/attach", "/pods/exec", "/pods/portforward", "/pods/proxy", "/services/proxy"}
     assert looked_at("connect", "CONNECT") == ways
 
 

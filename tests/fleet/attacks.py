@@ -466,6 +466,13 @@ CONNECTING: Mapping[str, Attack] = {
     "exec": Attack("POST", core("pods", "<POD>/exec?command=id&stdout=true"), refused_by="connect"),
     "exec by GET": Attack("GET", core("pods", "<POD>/exec?command=id&stdout=true"), refused_by="connect"),
     "attach": Attack("POST", core("pods", "<POD>/attach?stdin=true"), refused_by="connect"),
+    "the proxy to a pod": Attack("GET", core("pods", "<POD>:8080/proxy/v2/models/scorer"), refused_by="connect"),
+    "the proxy to a pod, with a question": Attack(
+        "POST", core("pods", "<POD>:8080/proxy/v2/models/scorer/infer"), {"inputs": []}, refused_by="connect"
+    ),
+    "the proxy to its Service": Attack(
+        "GET", core("services", "scorer-predictor:80/proxy/v2/models/scorer"), refused_by="connect"
+    ),
     "port-forward": Attack("POST", core("pods", "<POD>/portforward?ports=8080"), refused_by="connect"),
 }
 

@@ -446,6 +446,26 @@ def test_a_namespace_that_is_not_managed_is_not_touched(scene: Scene, world: Wor
     assert status == 201, said
 
 
+@pytest.fixture
+def excepted(world: World, scene: Scene) -> Iterator[None]:
+    """The owner of the namespace may ask through the API server, for a while."""
+    hub = world.intruder("sg")
+    who = {"user": OWNER, "namespaces": [scene.namespace], "ways": ["proxy"]}
+    hub.merge(CLAIM, {"spec": {"connections": [who]}})
+    yield
+    hub.merge(CLAIM, {"spec": {"connections": []}})
+
+
+def test_an_exception_lets_one_user_connect_in_one_way(
+    world: World, scene: Scene, owner: ApiClient, excepted: None
+) -> None:
+    """What answers, if anything does, is kwok's node, which runs nothing."""
+    asks = attacks.CONNECTING["the proxy to a pod"]
+    eventually(lambda: "fence.domicile.dev" not in answer(owner, asks, scene)[1], within=5, what="the owner may ask")
+    assert_refused(owner, attacks.CONNECTING["exec"], scene)
+    assert_refused(world.member("sg"), asks, scene)
+
+
 GUARDED_BY = {
     "writers": ("owner", attacks.WORKLOADS["a Deployment"]),
     "grants": ("replica sets", attacks.PODS["a pod"]),

@@ -12,7 +12,8 @@ import pytest
 
 import builders
 from domicile import fence, fleet, kube
-from domicile.fleet import Term, guard, kinds, proofs, sweep
+from domicile.api import GrantedConnection
+from domicile.fleet import Arrangement, Term, guard, kinds, proofs, sweep
 from domicile.fleet.claiming import Claimant, Standing
 from domicile.kube import errors
 from domicile.placement import FenceDown, FenceInForce
@@ -143,7 +144,33 @@ async def test_the_claim_is_moved_on_in_time_and_not_before(left: timedelta, mov
     assert await Guarded(api).look() == FenceInForce(FENCE.digest)
     assert api.writes == (["json_patch HubClaim/domicile"] if moved else [])
     if moved:
-        assert claim(api) == {"hub": HUB, "epoch": 4, "token": "a4", "notAfter": "2026-11-24T09:00:00Z"}
+        assert claim(api) == {
+            "hub": HUB,
+            "epoch": 4,
+            "token": "a4",
+            "notAfter": "2026-11-24T09:00:00Z",
+            "connections": [],
+        }
+
+
+ANA = {"user": "ana", "namespaces": ["retail-banking"], "ways": ["proxy"]}
+GRANTED: Mapping[str, tuple[timedelta, bool]] = {
+    "before its end": (HOUR, True),
+    "from its end on": (timedelta(), False),
+}
+
+
+@pytest.mark.parametrize(("left", "granted"), GRANTED.values(), ids=GRANTED)
+async def test_who_may_connect_is_in_the_claim_until_it_ends(left: timedelta, granted: bool) -> None:
+    guarded = Guarded(api := FakeApi())
+    why = {"notAfter": builders.NOW + left, "reason": "the model gives odd answers"}
+    guarded.guard.arrange(Arrangement(connections=(GrantedConnection.model_validate({**ANA, **why}),)))
+    await guarded.look()
+    assert claim(api)["connections"] == ([ANA] if granted else [])
+    assert api.writes == (["json_patch HubClaim/domicile"] if granted else [])
+    guarded.now += HOUR
+    await guarded.look()
+    assert claim(api)["connections"] == []
 
 
 async def test_a_member_of_another_hub_is_left_alone() -> None:
@@ -218,10 +245,10 @@ async def test_a_person_s_word_lets_it_go_on_in_a_later_term() -> None:
     api.put(kinds.CLAIMS, claimed(epoch=7, token="a7"))
     guarded = Guarded(api)
     async with kept(guarded):
-        guarded.guard.confirmed(6)
+        guarded.guard.arrange(Arrangement(confirmed=6))
         await asyncio.sleep(0.3)
         assert isinstance(guarded.guard.state, FenceDown), "that word was about an earlier one"
-        guarded.guard.confirmed(7)
+        guarded.guard.arrange(Arrangement(confirmed=7))
         await eventually(lambda: isinstance(guarded.guard.state, FenceInForce), within=5)
     assert (claim(api)["epoch"], claim(api)["token"]) == (8, "b")
     guarded.claimant.standing.confirm()
@@ -229,7 +256,7 @@ async def test_a_person_s_word_lets_it_go_on_in_a_later_term() -> None:
 
 async def test_a_word_that_is_not_needed_begins_no_term() -> None:
     guarded = Guarded(FakeApi())
-    guarded.claimant.confirmed = 7
+    guarded.claimant.arrangement = Arrangement(confirmed=7)
     assert await guarded.look() == FenceInForce(FENCE.digest)
     assert guarded.office.terms.current == Term(4, "a4")
 
@@ -459,7 +486,7 @@ def isolated(*callers: str) -> list[Any]:
 async def test_a_namespace_is_kept_to_itself_before_anything_is_placed_there() -> None:
     guarded = Guarded(api := FakeApi())
     await guarded.look()
-    guarded.guard.asked_by(("gateway",))
+    guarded.guard.arrange(Arrangement(callers=("gateway",)))
     await guarded.guard.holds_in(api, namespace())
     assert isolation_of(api) == isolated("gateway")
     assert api.writes == ["create NetworkPolicy/domicile", "create ResourceQuota/domicile"]
@@ -478,7 +505,7 @@ OPENED: Mapping[str, Callable[[FakeApi], object]] = {
 @pytest.mark.parametrize("opened", OPENED.values(), ids=OPENED)
 async def test_a_namespace_that_was_opened_is_closed_again(opened: Callable[[FakeApi], object]) -> None:
     guarded = Guarded(api := FakeApi())
-    guarded.guard.asked_by(("gateway",))
+    guarded.guard.arrange(Arrangement(callers=("gateway",)))
     api.put(kube.NAMESPACES, namespace())
     isolate(api, "gateway")
     async with kept(guarded):
@@ -495,7 +522,7 @@ async def test_who_may_ask_can_be_changed() -> None:
     api.put(kube.NAMESPACES, namespace())
     async with kept(guarded):
         assert isolation_of(api) == isolated()
-        guarded.guard.asked_by(("gateway", "monitoring"))
+        guarded.guard.arrange(Arrangement(callers=("gateway", "monitoring")))
         await eventually(lambda: isolation_of(api) == isolated("gateway", "monitoring"))
 
 

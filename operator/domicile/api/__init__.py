@@ -4,9 +4,16 @@ from domicile.api.admissiongrant import GRANTS, AdmissionGrant, GrantedContainer
 from domicile.api.base import GROUP, VERSION, Condition, Kind, ObjectMeta
 from domicile.api.clusterattestation import ClusterAttestation, Facts
 from domicile.api.dataclassification import DataClassification
-from domicile.api.hubclaim import CLAIM, CLAIM_MARK, HubClaim
+from domicile.api.hubclaim import CLAIM, CLAIM_MARK, WAYS, HubClaim
 from domicile.api.jurisdictiongroup import JurisdictionGroup
-from domicile.api.regionalcluster import Accelerator, MemberIdentities, RegionalCluster, RegionalClusterStatus
+from domicile.api.regionalcluster import (
+    Accelerator,
+    GrantedConnection,
+    MemberIdentities,
+    RegionalCluster,
+    RegionalClusterSpec,
+    RegionalClusterStatus,
+)
 from domicile.api.remnant import ModelRemnant, remnant
 from domicile.api.residencyexception import ResidencyException
 from domicile.api.residencypolicy import Allow, Basis, ResidencyPolicy, ResidencyPolicyStatus, Rule
@@ -43,6 +50,7 @@ __all__ = [
     "KINDS",
     "MEMBER_KINDS",
     "VERSION",
+    "WAYS",
     "Accelerator",
     "AdmissionGrant",
     "Allow",
@@ -53,6 +61,7 @@ __all__ = [
     "DataClassification",
     "Exclusion",
     "Facts",
+    "GrantedConnection",
     "GrantedContainer",
     "GrantedModel",
     "HubClaim",
@@ -64,6 +73,7 @@ __all__ = [
     "Placement",
     "ReasonCount",
     "RegionalCluster",
+    "RegionalClusterSpec",
     "RegionalClusterStatus",
     "ResidencyException",
     "ResidencyPolicy",

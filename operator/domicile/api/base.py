@@ -130,6 +130,8 @@ def cel_rules(*rules: dict[str, Any]) -> dict[str, Any]:
 
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 UID = Annotated[str, Field(min_length=36, max_length=36, pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+User = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._:@/a-zA-Z0-9]+$")]
+"""A user, as an API server names it."""
 Reference = Annotated[str, Field(min_length=1, max_length=1024)]
 """Where a person finds a document: a URL, a file number, a clause of a contract."""
 DocumentDigest = Annotated[str, Field(max_length=71, pattern=r"^sha256:[0-9a-f]{64}$")]

@@ -1,17 +1,36 @@
 """HubClaim: on a member, which hub looks after it, and until when it admits pods without hearing from that hub."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
-from domicile.api.base import UID, ApiModel, Kind, KindInfo, PrinterColumn, Time, cel, cel_rules
+from domicile.api.base import UID, ApiModel, Kind, KindInfo, Name, PrinterColumn, Time, User, cel, cel_rules
 
 CLAIM = "domicile"
 """Name of the one HubClaim of a member."""
 
 
+Way = Literal["attach", "exec", "portforward", "proxy"]
+"""A way in, as the subresource of pods and Services is named."""
+WAYS: tuple[str, ...] = get_args(Way)
+
 CLAIM_MARK = "domicile.dev/claim"
 """Annotation on what a hub may write in one term alone: the hub, the epoch and the token of the claim, with slashes."""
+
+
+class Connection(ApiModel):
+    """An exception: who may connect to what runs in managed namespaces. It ends when the hub takes it away."""
+
+    user: User
+    """As the member's API server names it."""
+    namespaces: Annotated[
+        tuple[Name, ...], Field(min_length=1, max_length=64, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+    ]
+    """Where."""
+    ways: Annotated[
+        tuple[Way, ...], Field(min_length=1, max_length=4, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+    ]
+    """How."""
 
 
 class HubClaimSpec(ApiModel):
@@ -35,6 +54,10 @@ class HubClaimSpec(ApiModel):
     """Drawn at random for the term. Tells it from a term of the same epoch, which a hub that was restored from a backup may count to."""
     not_after: Time
     """From then on no pod is admitted in managed namespaces. The hub moves it on while it is there."""
+    connections: Annotated[
+        tuple[Connection, ...], Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+    ] = ()
+    """Who may connect to what runs there. Nobody else may."""
 
 
 class HubClaim(Kind):

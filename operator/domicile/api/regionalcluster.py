@@ -4,7 +4,21 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from domicile.api.base import UID, ApiModel, Condition, Kind, KindInfo, Name, PrinterColumn, cel, cel_rules, list_map
+from domicile.api.base import (
+    UID,
+    ApiModel,
+    Condition,
+    Kind,
+    KindInfo,
+    Name,
+    PrinterColumn,
+    Time,
+    User,
+    cel,
+    cel_rules,
+    list_map,
+)
+from domicile.api.hubclaim import Connection
 
 
 class KubeconfigSecretRef(ApiModel):
@@ -39,7 +53,6 @@ class ConfirmedEpoch(ApiModel):
 
 
 _CONTROLLERS = "system:serviceaccount:kube-system:"
-User = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._:@/a-zA-Z0-9]+$")]
 
 
 class MemberIdentities(ApiModel):
@@ -61,6 +74,15 @@ class MemberIdentities(ApiModel):
     def controller(self, name: str) -> str:
         """The user as whom a controller of the control plane speaks, such as replicaset-controller."""
         return self.controller_manager or f"{_CONTROLLERS}{name}"
+
+
+class GrantedConnection(Connection):
+    """An exception from the rule that nobody connects to a running model. It ends by itself, and is on record with its reason."""
+
+    not_after: Time
+    """From then on it is granted no more. The hub takes it from the member: while it is down, it stays."""
+    reason: Annotated[str, Field(min_length=10, max_length=1024)]
+    """Why, for the record."""
 
 
 class RegionalClusterSpec(ApiModel):
@@ -90,6 +112,10 @@ class RegionalClusterSpec(ApiModel):
     """Who writes lawfully in the namespaces there that belong to Domicile."""
     callers: Annotated[tuple[Name, ...], Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "set"})] = ()
     """Namespaces of the member whose pods may ask the models there, such as those of its gateway and its monitoring; nobody else may."""
+    connections: Annotated[
+        tuple[GrantedConnection, ...], Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+    ] = ()
+    """Who may connect to running models there, by exec, attach, port-forward or the API server's proxy, and until when. Nobody else may."""
     confirmed_epoch: ConfirmedEpoch | None = None
     """Needed where the hub is behind: the member was last looked after in a term of this hub that it does not know."""
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from domicile.api import RegionalCluster
-from domicile.fleet import Fleet
+from domicile.fleet import Fleet, arranged
 from domicile.placement.view import ClusterView, OutOfSight
 from domicile.residency import MemberId, ModelRef
 from domicile.serving.seen import SeenWorkload
@@ -34,15 +34,7 @@ class Members:
             self._problems[member.name] = OutOfSight("KubeconfigMissing", message, since)
             return
         self._problems.pop(member.name, None)
-        confirmed = cluster.spec.confirmed_epoch
-        self._fleet.set_member(
-            member.name,
-            member.uid,
-            kubeconfig,
-            cluster.spec.identities,
-            confirmed.epoch if confirmed else -1,
-            cluster.spec.callers,
-        )
+        self._fleet.set_member(member.name, member.uid, kubeconfig, arranged(cluster.spec))
 
     def unregister(self, name: str) -> None:
         """Forget a member. What runs there goes on."""

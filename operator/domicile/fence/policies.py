@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from domicile.api import GROUP, AdmissionGrant, MemberIdentities
+from domicile.api import CLAIM, GROUP, WAYS, AdmissionGrant, HubClaim, MemberIdentities
 from domicile.fence import cel
-from domicile.fence.policy import Policy, Rule, Validation
+from domicile.fence.policy import Params, Policy, Rule, Validation
 from domicile.fence.writers import KEPT, KSERVE_GROUP, NOBODYS, OWNERS, ROUTING_GROUPS, removers, writers
 
 _WRITE: Final = ("CREATE", "UPDATE")
@@ -101,27 +101,26 @@ def _harmless(who: MemberIdentities) -> str:
 
 
 def connect_policy() -> Policy:
-    """Nobody gets into a running model."""
+    """Nobody gets into a running model, but whom an exception names."""
     message = (
         f"request.userInfo.username + ' may not connect to ' + request.resource.resource + '/' + {cel.SUBRESOURCE}"
-        " + ' in a namespace of Domicile: nobody may'"
+        " + ' in namespace ' + request.namespace + ', which is Domicile\\'s'"
     )
     return Policy(
         short="connect",
-        about="In managed namespaces, refuses exec, attach and port-forward.",
-        rules=(
-            Rule(
-                ("",),
-                # Not proxy: it leads to what the model answers, as its Service does, and who may ask is not granted yet.
-                ("pods/attach", "pods/exec", "pods/portforward"),
-                ("CONNECT",),
-                "Namespaced",
+        about="In managed namespaces, refuses exec, attach, port-forward and the proxy to whom the claim of the hub does not name.",
+        rules=(Rule(("",), (*(f"pods/{way}" for way in WAYS), "services/proxy"), ("CONNECT",), "Namespaced"),),
+        variables={},
+        validations=(
+            Validation(
+                "request.operation != 'CONNECT' || params.spec.?connections.orValue([]).exists(c,"
+                f" c.user == request.userInfo.username && request.namespace in c.namespaces && {cel.SUBRESOURCE} in c.ways)",
+                message,
             ),
         ),
-        variables={},
-        validations=(Validation("request.operation != 'CONNECT'", message),),
         in_managed_namespaces=True,
         conditions={},
+        params=Params(HubClaim.info.kind, CLAIM),
     )
 
 

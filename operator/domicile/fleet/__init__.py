@@ -1,5 +1,6 @@
 """The fleet: connections to members, their watches, and the one gate through which anything is written there."""
 
+from domicile.fleet.arrangement import Arrangement, arranged
 from domicile.fleet.claiming import Office
 from domicile.fleet.errors import (
     BeingDeleted,
@@ -23,6 +24,7 @@ from domicile.fleet.withdrawal import Withdrawing, Withdrawn
 
 __all__ = [
     "Applied",
+    "Arrangement",
     "BeingDeleted",
     "Connect",
     "FenceNotInForce",
@@ -43,4 +45,5 @@ __all__ = [
     "UnknownMember",
     "Withdrawing",
     "Withdrawn",
+    "arranged",
 ]

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from domicile import fence
 from domicile.api import CLAIM, HubClaim
+from domicile.fleet.arrangement import Arrangement
 from domicile.fleet.errors import ClaimedByAnother, HubBehind
 from domicile.fleet.kinds import CLAIMS, FIELD_MANAGER
 from domicile.fleet.lookup import find
@@ -70,8 +71,8 @@ class Claimant:
     member: str
     """Its name."""
     clock: Clock
-    confirmed: int = -1
-    """Up to this epoch a person confirmed terms that the hub does not know."""
+    arrangement: Arrangement = field(default_factory=Arrangement)
+    """What people arranged for the member."""
 
     @property
     def mark(self) -> str:
@@ -88,7 +89,8 @@ class Claimant:
             return True
         spec = shape.mapping(live.get("spec"))
         left = datetime.fromisoformat(shape.text(spec.get("notAfter"))) - self.clock()
-        if _term(spec) == self.standing.office.terms.current and _MOVED_ON_AT < left < LEASE + _EARLY:
+        ours = _term(spec) == self.standing.office.terms.current
+        if ours and _MOVED_ON_AT < left < LEASE + _EARLY and self._connections() == spec.get("connections", []):
             return False
         await api.json_patch(CLAIMS, CLAIM, self._moved_on(live), field_manager=FIELD_MANAGER)
         return True
@@ -111,8 +113,8 @@ class Claimant:
     async def _know(self, seen: Term) -> None:
         """Raise HubBehind unless the term is one of the hub's, or was confirmed."""
         office = self.standing.office
-        if not office.terms.know(seen) and seen.epoch <= self.confirmed:
-            await office.begin_after(self.confirmed)
+        if not office.terms.know(seen) and seen.epoch <= self.arrangement.confirmed:
+            await office.begin_after(self.arrangement.confirmed)
         if not office.terms.know(seen):
             self.standing.behind(self.member, seen)
             raise HubBehind(self.member, seen, office.terms.current)
@@ -131,7 +133,13 @@ class Claimant:
 
     def _as_of_now(self) -> Mapping[str, Any]:
         term = self.standing.office.terms.current
-        return {"epoch": term.epoch, "token": term.token, "notAfter": _text(self.clock() + LEASE)}
+        until = _text(self.clock() + LEASE)
+        return {"epoch": term.epoch, "token": term.token, "notAfter": until, "connections": self._connections()}
+
+    def _connections(self) -> list[dict[str, Any]]:
+        """Those that are granted now."""
+        granted = (each for each in self.arrangement.connections if self.clock() < each.not_after)
+        return [each.model_dump(mode="json", include={"user", "namespaces", "ways"}) for each in granted]
 
 
 def _term(spec: Mapping[str, Any]) -> Term:

@@ -7,9 +7,9 @@ from random import Random
 from typing import Final
 
 from domicile import kube
-from domicile.api import MemberIdentities
 from domicile.fence import fence_of
 from domicile.fleet import checks, gate, withdrawal
+from domicile.fleet.arrangement import Arrangement
 from domicile.fleet.claiming import Claimant, Office, Standing
 from domicile.fleet.errors import PermitMismatch, UnknownMember
 from domicile.fleet.gate import Applied, MayAct
@@ -25,7 +25,7 @@ Connect = Callable[[str], Api]
 """From a kubeconfig's text to a client of its API server. Raises KubeconfigInvalid or CertificateExpired."""
 
 
-_USUAL: Final = MemberIdentities()
+_USUAL: Final = Arrangement()
 
 
 class Fleet:
@@ -52,25 +52,15 @@ class Fleet:
         self._kubeconfigs: dict[str, str] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def set_member(
-        self,
-        name: str,
-        uid: str,
-        kubeconfig: str,
-        identities: MemberIdentities = _USUAL,
-        confirmed: int = -1,
-        callers: tuple[str, ...] = (),
-    ) -> None:
+    def set_member(self, name: str, uid: str, kubeconfig: str, arrangement: Arrangement = _USUAL) -> None:
         """Register the member, or tell of its new kubeconfig. Does nothing if nothing changed.
 
         With a new kubeconfig what was seen stays until the new connection says otherwise; with a new UID it is another
-        cluster, and with other lawful writers its fence is another: then nothing that was seen counts. `confirmed` is the epoch up to
-        which a person confirmed terms of the hub that it does not know, `callers` the namespaces there whose pods may ask models.
+        cluster, and with other lawful writers its fence is another: then nothing that was seen counts.
         """
         member = self._members.get(name)
-        if member is not None and (member.id.uid, member.guard.fence.who) == (uid, identities):
-            member.guard.confirmed(confirmed)
-            member.guard.asked_by(callers)
+        if member is not None and (member.id.uid, member.guard.fence.who) == (uid, arrangement.identities):
+            member.guard.arrange(arrangement)
             if self._kubeconfigs[name] != kubeconfig:
                 self._kubeconfigs[name] = kubeconfig
                 member.connection.reopen(lambda: self._connect(kubeconfig))
@@ -79,15 +69,15 @@ class Fleet:
         member = Member(
             MemberId(name, uid),
             lambda: self._connect(kubeconfig),
-            fence_of(identities),
-            Claimant(self._standing, name, self._clock, confirmed),
+            fence_of(arrangement.identities),
+            Claimant(self._standing, name, self._clock),
             self._clock,
             self._random,
             self._on_change,
             self._may_act,
             self._watch_seconds,
         )
-        member.guard.asked_by(callers)
+        member.guard.arrange(arrangement)
         self._members[name], self._kubeconfigs[name] = member, kubeconfig
         member.start()
 

@@ -10,6 +10,7 @@ from typing import Final
 from domicile import fence
 from domicile.fence import PROBED_NAMESPACE, Fence, Policy, is_managed
 from domicile.fleet import discovery, proofs
+from domicile.fleet.arrangement import Arrangement
 from domicile.fleet.claiming import Claimant
 from domicile.fleet.errors import FenceNotInForce, GateError, NamespaceNotOwned
 from domicile.fleet.granting import Granting
@@ -64,6 +65,7 @@ class Guard:
         self._manifests = guarded.manifests()
         self._seen, self._random, self._may_act, self._on_change = seen, random, may_act, on_change
         self._isolation = Isolation(member, seen)
+        self._arrangement = claimant.arrangement
         self._wake = asyncio.Event()
         self._just_written = False
         """Whether API servers may not act yet on all that was written."""
@@ -77,16 +79,11 @@ class Guard:
         """What is written in this term of the hub alone bears it."""
         return self._claimant.mark
 
-    def confirmed(self, epoch: int) -> None:
-        """A person confirmed the terms up to that epoch, -1 for none."""
-        if epoch != self._claimant.confirmed:
-            self._claimant.confirmed = epoch
-            self._wake.set()
-
-    def asked_by(self, callers: tuple[str, ...]) -> None:
-        """The namespaces whose pods may ask models."""
-        if callers != self._isolation.callers:
-            self._isolation.callers = callers
+    def arrange(self, arrangement: Arrangement) -> None:
+        """What people arranged for the member, the lawful writers apart, which its fence was made for."""
+        if arrangement != self._arrangement:
+            self._arrangement = self._claimant.arrangement = arrangement
+            self._isolation.callers = arrangement.callers
             self._wake.set()
 
     def touched(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from domicile import kube
@@ -17,6 +18,7 @@ TOLERANCE: Final = 1e-6
 _READY_WITHIN: Final = 90.0
 _GONE_WITHIN: Final = 90.0
 _SOON: Final = 30.0
+_EXCEPTED_FOR: Final = timedelta(hours=1)
 _LEAST_GPU_MIB: Final = 16 * 1024
 
 MODEL_FILE: Final = "fraud-scorer.yaml"
@@ -132,8 +134,9 @@ async def prediction(on: Stage) -> None:
         on.say.skip("the prediction", f"node {node} is simulated by kwok, and its pods answer nothing")
         return
     on.write("request.json", json.dumps(model.request(trained.rows)))
-    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}:8080/proxy/v2/models/{MODEL}/infer"
-    answer = await home.admin.shows(on.say, "create", f"--raw={path}", "--filename=request.json")
+    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}:8080/proxy/v2/models/{MODEL}"
+    await _may_ask(on, home, path)
+    answer = await home.admin.shows(on.say, "create", f"--raw={path}/infer", "--filename=request.json")
     got, off = _compared(answer, trained)
     for row, mine, its in zip(trained.rows, got, trained.expected, strict=True):
         best = trained.classes[max(range(len(mine)), key=mine.__getitem__)]
@@ -143,6 +146,35 @@ async def prediction(on: Stage) -> None:
             f"the served probabilities differ from scikit-learn's by {off:.1e}, more than {TOLERANCE:.0e}"
         )
     on.say.seen(f"the prediction served in {home.country} is scikit-learn's own (largest difference {off:.1e})")
+
+
+async def _may_ask(on: Stage, region: Region, path: str) -> None:
+    """Nobody connects to a running model without an exception, which names who, where, how, until when and why."""
+    refused = await region.admin.kubectl("get", f"--raw={path}")
+    if refused.code == 0 or "connect.fence.domicile.dev" not in refused.stderr:
+        raise NotObserved(
+            f"without an exception {region.admin.name} is not refused by the fence: {refused.stderr.strip()}"
+        )
+    on.say.seen(
+        f"without an exception {region.admin.name} may not ask it through the API server: {refused.stderr.strip()}"
+    )
+    who = await region.admin.kubectl("auth", "whoami", "--output=jsonpath={.status.userInfo.username}")
+    until = (kube.system_clock() + _EXCEPTED_FOR).isoformat(timespec="seconds").replace("+00:00", "Z")
+    exception = {
+        "user": who.stdout.strip(),
+        "namespaces": [NAMESPACE],
+        "ways": ["proxy"],
+        "notAfter": until,
+        "reason": "compares a prediction with the one of scikit-learn",
+    }
+    change = json.dumps({"spec": {"connections": [exception]}})
+    await on.world.platform.shows(on.say, "patch", "regionalclusters", region.name, "--type=merge", f"--patch={change}")
+
+    async def excepted() -> str | NotYet:
+        answer = await region.admin.kubectl("get", f"--raw={path}")
+        return answer.stdout if answer.code == 0 else NotYet(answer.stderr.strip())
+
+    await eventually(f"{exception['user']} may ask the model in {region.country}", excepted, within=_SOON)
 
 
 async def held_without_policy(on: Stage) -> None:
