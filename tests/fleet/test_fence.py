@@ -5,6 +5,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from domicile.localfleet import ApiClient
 from fleet import attacks, audit, members, pods
 from fleet.attacks import Attack, Scene
 from fleet.members import CLAIM
-from fleet.world import OperatorProcess, World, eventually, policy
+from fleet.world import CLUSTERS, OperatorProcess, World, eventually, policy
 
 WHO = MemberIdentities()
 FENCE = fence.fence_of(WHO)
@@ -238,6 +239,30 @@ def test_a_hub_that_is_not_heard_of_leaves_a_member_that_admits_no_pod(
         within=5,
         what="it is refused",
     )
+
+
+def test_without_the_lease_it_would_be_admitted(world: World, granted_pod: dict[str, Any], nothing_heard: None) -> None:
+    """Nothing else refuses then: that policy does."""
+    with without(world, "lease"):
+        eventually(lambda: made_by_its_controller(world, granted_pod)[0] == 201, within=10, what="it is admitted")
+    eventually(lambda: made_by_its_controller(world, granted_pod)[0] == 403, within=10, what="it is refused again")
+
+
+def test_what_is_taken_back_and_granted_again_is_heard_of_at_once(
+    world: World, scene: Scene, granted_pod: dict[str, Any]
+) -> None:
+    hub, path = world.intruder("sg"), GRANT.replace("<NS>", scene.namespace)
+    entries = hub.get(path)["spec"]["models"]
+    marked = {"annotations": {CLAIM_MARK: members.mark(world.fleet.regions["sg"])}}
+    for models, status in (([], 403), (entries, 201)):
+        hub.merge(path, {"metadata": marked, "spec": {"models": models}})
+        began = time.monotonic()
+        eventually(
+            lambda status=status: made_by_its_controller(world, granted_pod)[0] == status, within=5, what=str(status)
+        )
+        print(
+            f"{'granted' if models else 'taken back'}: in force {time.monotonic() - began:.3f} s after it was written"
+        )
 
 
 def test_a_claim_is_moved_on_by_a_hub_alone_and_taken_over_by_none(world: World, scene: Scene) -> None:
@@ -466,6 +491,19 @@ def test_an_exception_lets_one_user_connect_in_one_way(
     assert_refused(world.member("sg"), asks, scene)
 
 
+@contextmanager
+def without(world: World, short: str) -> Iterator[None]:
+    """Sg, and its administrator has taken a policy's binding away."""
+    path = f"{BINDINGS}/{short}.fence.domicile.dev"
+    binding = world.member("sg").get(path)
+    world.member("sg").delete(path)
+    try:
+        yield
+    finally:
+        meta = {key: binding["metadata"][key] for key in ("name", "labels")}
+        world.member("sg").create({**binding, "metadata": meta})
+
+
 GUARDED_BY = {
     "writers": ("owner", attacks.WORKLOADS["a Deployment"]),
     "grants": ("replica sets", attacks.PODS["a pod"]),
@@ -489,16 +527,10 @@ def test_without_the_policy_it_would_pass(short: str, scene: Scene, owner: ApiCl
         "replica sets": world.intruder("sg", REPLICA_SETS),
     }
     client = clients[who]
-    path = f"{BINDINGS}/{short}.fence.domicile.dev"
-    binding = world.member("sg").get(path)
-    world.member("sg").delete(path)
-    try:
+    with without(world, short):
         eventually(
             lambda: "fence.domicile.dev" not in answer(client, attack, scene)[1], within=10, what=f"{short} is gone"
         )
-    finally:
-        meta = {key: binding["metadata"][key] for key in ("name", "labels")}
-        world.member("sg").create({**binding, "metadata": meta})
     began = time.monotonic()
     eventually(lambda: "fence.domicile.dev" in answer(client, attack, scene)[1], within=10, what=f"{short} is back")
     print(f"in force again {time.monotonic() - began:.2f} s after it was written")
@@ -558,6 +590,67 @@ def test_tampering_is_told_and_put_back_within_a_second(
         lambda: {"FenceTampered", "KServeFound"} <= (found := _events(world, "ph")) and found, within=10, what="events"
     )
     assert reasons
+
+
+ISOLATION = f"/apis/networking.k8s.io/v1/namespaces/{fence.PROBED_NAMESPACE}/networkpolicies/domicile"
+QUOTA = f"/api/v1/namespaces/{fence.PROBED_NAMESPACE}/resourcequotas/domicile"
+OPENED: Mapping[str, tuple[str, dict[str, Any] | None]] = {
+    "the NetworkPolicy is deleted": (ISOLATION, None),
+    "the ResourceQuota is deleted": (QUOTA, None),
+    "somebody may ask": (ISOLATION, {"spec": {"ingress": [{}]}}),
+    "load balancers may be made": (QUOTA, {"spec": {"hard": {"services.loadbalancers": "9"}}}),
+}
+
+
+@pytest.mark.parametrize(("path", "change"), OPENED.values(), ids=OPENED)
+def test_a_namespace_that_is_opened_is_closed_again(
+    path: str, change: dict[str, Any] | None, world: World, awake: None
+) -> None:
+    """With the token of the hub: the fence refuses it to everybody else."""
+    log, hub = world.fleet.regions["ph"].audit_log, world.intruder("ph")
+    mark, before = audit.size(log), hub.get(path)["spec"]
+    if change is None:
+        hub.delete(path)
+    else:
+        hub.merge(path, change)
+    eventually(lambda: (hub.find(path) or {}).get("spec") == before, within=10, what="it is put back")
+    opened = next(w.at for w in audit.writes(log, since=mark, user=audit.INTRUDER))
+    closed = next(w.at for w in audit.writes(log, since=mark))
+    print(f"closed after {(closed - opened).total_seconds():.3f} s")
+
+
+def test_who_may_ask_is_for_the_regional_cluster_to_say(world: World, awake: None) -> None:
+    cluster, network = f"{CLUSTERS}/ph", world.member("ph")
+    assert "ingress" not in network.get(ISOLATION)["spec"]
+    world.hub.merge(cluster, {"spec": {"callers": ["gateway"]}})
+    rule = {"from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateway"}}}]}
+    try:
+        eventually(
+            lambda: network.get(ISOLATION)["spec"].get("ingress") == [rule], within=10, what="the gateway may ask"
+        )
+    finally:
+        world.hub.merge(cluster, {"spec": {"callers": None}})
+    eventually(lambda: "ingress" not in network.get(ISOLATION)["spec"], within=10, what="nobody may")
+
+
+def test_an_exception_of_the_regional_cluster_reaches_the_member_and_ends(world: World, awake: None) -> None:
+    exception = {
+        "user": "ana",
+        "namespaces": ["retail-banking"],
+        "ways": ["proxy"],
+        "notAfter": (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds"),
+        "reason": "the model gives odd answers",
+    }
+    cluster = f"{CLUSTERS}/ph"
+    world.hub.merge(cluster, {"spec": {"connections": [exception]}})
+    granted = {key: exception[key] for key in ("user", "namespaces", "ways")}
+    try:
+        eventually(lambda: world.member("ph").get(CLAIM)["spec"]["connections"] == [granted], within=10, what="ana may")
+        ended = {**exception, "notAfter": datetime.now(UTC).isoformat(timespec="seconds")}
+        world.hub.merge(cluster, {"spec": {"connections": [ended]}})
+        eventually(lambda: world.member("ph").get(CLAIM)["spec"]["connections"] == [], within=10, what="nobody may")
+    finally:
+        world.hub.merge(cluster, {"spec": {"connections": None}})
 
 
 def _status_of(log: Any, since: int, cluster: str, reason: str) -> datetime | None:
