@@ -12,7 +12,7 @@ import pytest
 
 from domicile import localfleet
 from domicile.localfleet import controlplane, errors, keeper, paths, procfs, progress, state, stopping, waiting
-from domicile.localfleet.realnode import cgroups, node, undoing
+from domicile.localfleet.realnode import cgroups, nftables, node, undoing
 
 SMALL = (
     localfleet.RegionSpec(
@@ -62,6 +62,7 @@ def host(real: str | None = None) -> dict[str, object]:
         "sysctls": {each: (Path("/proc/sys") / each).read_text() for each in node.SYSCTLS},
         "links": sorted(path.name for path in Path("/sys/class/net").iterdir()),
         "mounts": sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
+        "tables": nftables.tables(),
         "cgroups": sorted(str(path) for place in cgroups.directories("") for path in place.glob("domicile-*")),
         "directories": [place for place in undoing.OUTSIDE if os.path.lexists(place)],
     }

@@ -12,12 +12,16 @@ from domicile.localfleet.realnode import runc
 
 GO = "go1.26.8"
 COMPONENT = components.OCI_REGISTRY
+PATCH = components.PatchedPackage(
+    module="example.org/m", path="pkg/p", file="p.go", old="now()\n", new="never()\n", into="p"
+)
 
 CHANGES = {
     "another Go version": (COMPONENT, "go1.26.9"),
     "another linker flag": (dataclasses.replace(COMPONENT, ldflags=("-s",)), GO),
     "a build tag": (dataclasses.replace(COMPONENT, tags=("netgo",)), GO),
     "another package": (dataclasses.replace(COMPONENT, targets=(components.Target("./other", "registry"),)), GO),
+    "a patched package": (dataclasses.replace(COMPONENT, patched_package=PATCH), GO),
     "another version": (dataclasses.replace(COMPONENT, version="0.0.1"), GO),
 }
 
@@ -118,6 +122,37 @@ def test_a_failed_build_shows_the_end_of_what_go_said(tmp_path: Path, monkeypatc
     assert "| 5\n" not in str(failure.value)
 
 
+def patched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Path:
+    """The directory in which Go is to build after p.go of that text was patched."""
+    source = tmp_path / "source" / "pkg" / "p"
+    source.mkdir(parents=True)
+    (source / "p.go").write_text(text)
+    (source / "other.go").write_text("package p\n")
+    (source / "p_test.go").write_text("package p\n")
+    ours = tmp_path / "modules" / "registry" / "p"
+    ours.mkdir(parents=True)
+    (ours / "ours.go").write_text("package p\n")
+    monkeypatch.setattr(build, "_module_source", lambda *_: tmp_path / "source")
+    go = golang.Go(Path("/go"), GO)
+    return build._with_patched_package(COMPONENT, PATCH, ours.parent, tmp_path / "work", go)
+
+
+def test_a_patched_package_lies_beside_our_files_without_its_tests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = patched(tmp_path, monkeypatch, "a()\nnow()\n") / "p"
+    assert sorted(path.name for path in package.iterdir()) == ["other.go", "ours.go", "p.go"]
+    assert (package / "p.go").read_text() == "a()\nnever()\n"
+
+
+@pytest.mark.parametrize("text", ["a()\n", "now()\nnow()\n"])
+def test_a_patch_that_fits_no_longer_fails_the_build(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(errors.BuildFailed, match="does not hold the text to replace"):
+        patched(tmp_path, monkeypatch, text)
+
+
 CALLERS = {
     "GOOS": "windows",
     "GOARCH": "arm",
@@ -172,7 +207,7 @@ def test_every_module_directory_is_there_and_pins_what_it_needs() -> None:
     for component in components.EVERYTHING:
         directory = paths.MODULES / component.module_dir
         assert (directory / "go.mod").is_file(), component.name
-        if component is not components.MODEL_SERVER:  # ours alone, without dependencies
+        if component not in (components.MODEL_SERVER, components.TEST_CALLER):  # ours alone, without dependencies
             assert (directory / "go.sum").stat().st_size, component.name
 
 

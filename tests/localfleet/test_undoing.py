@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from domicile.localfleet import paths, state, stopping
-from domicile.localfleet.realnode import bridge, cgroups, node, possible, undoing
+from domicile.localfleet.realnode import bridge, cgroups, nftables, node, possible, undoing
 
 
 @dataclasses.dataclass
@@ -106,6 +106,13 @@ def test_a_sysctl_that_cannot_be_put_back_is_told(host: Host, caplog: pytest.Log
     assert "/proc/sys/no/such/sysctl was 7" in caplog.text
 
 
+def test_tables_of_the_kernels_filter_are_removed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    deleted: list[str] = []
+    monkeypatch.setattr(nftables, "delete", deleted.append)
+    stopping.undo(dataclasses.replace(host.fleet, host=dataclasses.replace(host.fleet.host, tables=("dmctest",))))
+    assert deleted == ["dmctest"]
+
+
 @pytest.fixture
 def v2(host: Host, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A cgroup v2 whose root offers cpu and pids; returns what is written to its root's control file."""
@@ -132,6 +139,7 @@ def test_controllers_that_the_root_did_not_offer_are_on_record_before_they_are_s
     known = state.read(directory)
     assert known
     assert known.host.controllers == ("cpuset", "memory")
+    assert known.host.tables == ("dmctest",)
 
 
 def test_the_root_offers_no_more_controllers_than_before(host: Host, v2: list[str]) -> None:

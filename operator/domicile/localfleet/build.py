@@ -141,9 +141,11 @@ def _build_all(
 def _build(component: components.Component, into: cache.Entry, go: golang.Go) -> None:
     (into.directory / "bin").mkdir()
     module_dir = paths.MODULES / component.module_dir
-    with_main = into.directory / "main"
+    patched = into.directory / "patched"
     if component.patched_main:
-        module_dir = _with_patched_main(component, module_dir, with_main, go)
+        module_dir = _with_patched_main(component, component.patched_main, module_dir, patched, go)
+    if component.patched_package:
+        module_dir = _with_patched_package(component, component.patched_package, module_dir, patched, go)
     for target in component.targets:
         command = [str(go.binary), "build", "-mod=readonly", "-trimpath", "-ldflags", " ".join(component.ldflags)]
         if component.tags:
@@ -152,21 +154,37 @@ def _build(component: components.Component, into: cache.Entry, go: golang.Go) ->
         _run(component, command, module_dir, go)
     for files in component.sources:
         extracts.copy(files, _module_source(component, files.module, module_dir, go), into.share)
-    shutil.rmtree(with_main, ignore_errors=True)
+    shutil.rmtree(patched, ignore_errors=True)
 
 
-def _with_patched_main(component: components.Component, module_dir: Path, work: Path, go: golang.Go) -> Path:
-    patch = component.patched_main
-    assert patch
+def _with_patched_main(
+    component: components.Component, patch: components.PatchedMain, module_dir: Path, work: Path, go: golang.Go
+) -> Path:
     source = _module_source(component, patch.module, module_dir, go) / patch.path
+    shutil.copytree(module_dir, work)
+    (work / "main.go").write_text(_patched(component, patch, source))
+    return work
+
+
+def _with_patched_package(
+    component: components.Component, patch: components.PatchedPackage, module_dir: Path, work: Path, go: golang.Go
+) -> Path:
+    package = _module_source(component, patch.module, module_dir, go) / patch.path
+    shutil.copytree(module_dir, work)
+    for source in package.glob("*.go"):
+        if not source.name.endswith("_test.go"):
+            (work / patch.into / source.name).write_bytes(source.read_bytes())
+    (work / patch.into / patch.file).write_text(_patched(component, patch, package / patch.file))
+    return work
+
+
+def _patched(
+    component: components.Component, patch: components.PatchedMain | components.PatchedPackage, source: Path
+) -> str:
     text = source.read_text()
     if text.count(patch.old) != 1:
-        raise errors.BuildFailed(
-            component.name, f"{patch.module}/{patch.path} does not hold the text to replace", patch.old
-        )
-    shutil.copytree(module_dir, work)
-    (work / "main.go").write_text(text.replace(patch.old, patch.new))
-    return work
+        raise errors.BuildFailed(component.name, f"{source} does not hold the text to replace", patch.old)
+    return text.replace(patch.old, patch.new)
 
 
 def _module_source(component: components.Component, module: str, module_dir: Path, go: golang.Go) -> Path:

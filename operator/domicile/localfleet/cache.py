@@ -41,6 +41,8 @@ def key(component: components.Component, go_version: str, modules: Path = paths.
     build = asdict(component)
     for told_to_people in ("expected_seconds", "version_arguments"):
         build.pop(told_to_people)
+    if component.patched_package is None:
+        build.pop("patched_package")  # it came later, and leaves the keys of those without it as they were
     digest = hashlib.sha256()
     digest.update(json.dumps([RECIPE, build, go_version, platform.system(), platform.machine()]).encode())
     directory = modules / component.module_dir

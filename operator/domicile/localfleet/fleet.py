@@ -106,6 +106,8 @@ class Region(Cluster):
     """Name of the node that is a kubelet of this machine."""
     no_real_node: str = field(default="", kw_only=True)
     """Why there is none, where one was asked for."""
+    no_network_policies: str = field(default="", kw_only=True)
+    """Why NetworkPolicies have no effect on the real node; empty when they are enforced there."""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,14 @@ class RealNode:
     runc: Path
 
 
+@dataclass(frozen=True)
+class Joined:
+    """What became of it; both empty when all is as it should be."""
+
+    no_real_node: str = ""
+    no_network_policies: str = ""
+
+
 def hub(common: Common, etcd: etcds.Etcd, note: Note) -> fleet.Cluster:
     plane, server, api = _api_server(common, spec.HUB, etcd, note)
     with _answering(common, server):
@@ -144,7 +152,7 @@ def _region(
     note("nodes")
     for program in (*waited_for, simulator):
         common.supervisor.wait_ready(program)
-    no_real_node = joining.result() if joining else ""
+    joined = joining.result() if joining else Joined()
     names = [each.name for each in wanted.nodes]
     common.supervisor.wait(
         simulator.name, f"nodes {names} Ready", lambda: not_ready(api, names), within=NODES_READY_SECONDS
@@ -155,22 +163,23 @@ def _region(
         common.supervisor,
         server,
         spec=wanted,
-        real_node=real.spec.name if real and not no_real_node else None,
-        no_real_node=no_real_node,
+        real_node=real.spec.name if real and not joined.no_real_node else None,
+        no_real_node=joined.no_real_node,
+        no_network_policies=joined.no_network_policies,
     )
 
 
 def _join(
     common: Common, plane: controlplane.ControlPlane, api: apiclient.ApiClient, region: spec.RegionSpec, real: RealNode
-) -> str:
-    """Why the node is simulated after all, which it is when another fleet was quicker; empty when it is real."""
+) -> Joined:
+    """The node is simulated after all when another fleet was quicker."""
     parts = node.Parts(common.programs, real.runc, common.supervisor, common.ledger, common.ports)
     try:
-        node.up(parts, plane, api, region, real.spec, common.registry, common.images.result())
+        unenforced = node.up(parts, plane, api, region, real.spec, common.registry, common.images.result())
     except errors.RealNodeUnavailable as error:
         api.create(kwok.node(region, real.spec))
-        return str(error)
-    return ""
+        return Joined(no_real_node=str(error))
+    return Joined(no_network_policies=unenforced or "")
 
 
 def not_ready(api: apiclient.ApiClient, names: Iterable[str]) -> str | None:

@@ -243,6 +243,8 @@ class _Start:
         up = members.region(common, etcd.result(), region, index, real, note)
         if real and up.no_real_node:
             self.show.say(f"node {real.spec.name} is simulated: {up.no_real_node}")
+        if real and up.no_network_policies:
+            self.show.say(f"NetworkPolicies have no effect on node {real.spec.name}: {up.no_network_policies}")
         if here and isinstance(self.real, possible.NotPossible):
             return replace(up, no_real_node=self.real.reason)
         return up

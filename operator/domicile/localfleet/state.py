@@ -46,6 +46,8 @@ class HostChanges:
     """Shared places that were not there before; removed when nothing of others is in them."""
     networks: tuple[str, ...] = ()
     """Names of pod networks; CNI names files of its own after them."""
+    tables: tuple[str, ...] = ()
+    """Names of nftables tables of the family inet."""
 
 
 @dataclass(frozen=True)

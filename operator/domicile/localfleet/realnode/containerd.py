@@ -20,8 +20,11 @@ state = "{directory}/state"
 [plugins."io.containerd.internal.v1.opt"]
   path = "{directory}/opt"
 
+# Tells who enforces NetworkPolicies of a pod's address before a container of that pod runs.
 [plugins."io.containerd.nri.v1.nri"]
-  disable = true
+  socket_path = "{nri}"
+  plugin_path = "{directory}/nri/plugins"
+  plugin_config_path = "{directory}/nri/conf.d"
 
 [plugins."io.containerd.grpc.v1.cri"]
   stream_server_address = "127.0.0.1"
@@ -68,6 +71,10 @@ class Layout:
         return self.directory / "containerd.sock"
 
     @property
+    def nri(self) -> Path:
+        return self.directory / "nri.sock"
+
+    @property
     def configuration(self) -> Path:
         return self.directory / "containerd.toml"
 
@@ -78,6 +85,7 @@ def configure(layout: Layout, pods: bridge.Bridge) -> None:
         _CONFIGURATION.format(
             directory=layout.directory,
             socket=layout.socket,
+            nri=layout.nri,
             pause=layout.pause,
             runc=layout.runc,
             plugins=layout.plugins,

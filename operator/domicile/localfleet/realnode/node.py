@@ -26,7 +26,7 @@ from domicile.localfleet import (
     spec,
     state,
 )
-from domicile.localfleet.realnode import bridge, cgroups, containerd, kubelet, runc, undoing
+from domicile.localfleet.realnode import bridge, cgroups, containerd, kubelet, policies, runc, undoing
 
 LOCK = Path("/run/lock/domicile-real-node.lock")
 LOCK_SECONDS = 15.0
@@ -80,8 +80,9 @@ def up(
     wanted: spec.NodeSpec,
     serving: registry.Registry,
     images: registry.Images,
-) -> None:
-    """Returns when the node is registered, labelled and has its GPUs; Ready comes a moment later.
+) -> str | None:
+    """Returns when the node is registered, labelled and has its GPUs; Ready comes a moment later. It says why
+    NetworkPolicies have no effect on this node; None when they are enforced.
 
     Raises RealNodeUnavailable, with nothing changed on this machine, when it cannot be the one real node here.
     """
@@ -102,9 +103,13 @@ def up(
     with the_only_one() as lock:
         _change_host(parts.ledger, pods, cgroup, directory, network.network)
         _containerd(parts, plane, network, pods, lock)
+    unenforced = policies.not_enforceable(parts.programs)
+    if unenforced is None:
+        _policies(parts, plane, api, wanted, pods, network)  # before there can be a pod
     agent = _kubelet(parts, plane, wanted, pods, cgroup, directory, network)
     parts.supervisor.wait_ready(agent)
     _dress(parts.supervisor, agent.name, api, region, wanted)
+    return unenforced
 
 
 def _change_host(ledger: state.Ledger, pods: bridge.Bridge, cgroup: str, directory: Path, network: str) -> None:
@@ -119,6 +124,7 @@ def _change_host(ledger: state.Ledger, pods: bridge.Bridge, cgroup: str, directo
             directories=(str(directory),),
             made_directories=tuple(place for place in undoing.OUTSIDE if not os.path.lexists(place)),
             networks=(network,),
+            tables=(pods.name,),
         )
     )
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -146,6 +152,31 @@ def _containerd(
         within=30,
     )
     return program
+
+
+def _policies(
+    parts: Parts,
+    plane: controlplane.ControlPlane,
+    api: apiclient.ApiClient,
+    wanted: spec.NodeSpec,
+    pods: bridge.Bridge,
+    network: containerd.Layout,
+) -> None:
+    for manifest in policies.manifests(policies.share(parts.programs)):
+        api.apply(manifest)
+    identity = plane.identities.authority.client(policies.NAME, policies.NAME)
+    kubeconfig = plane.directory / f"{policies.NAME}.kubeconfig"
+    layout = policies.Layout(
+        node=wanted.name,
+        kubeconfig=kubeconfigs.with_certificate(kubeconfig, plane.server, policies.NAME, identity),
+        pods=pods,
+        table=pods.name,
+        nri=network.nri,
+        health_port=parts.ports.take(),
+    )
+    program = policies.program(plane.program_name(policies.NAME), layout, parts.programs)
+    parts.supervisor.start(program)
+    parts.supervisor.wait_ready(program)
 
 
 def _kubelet(

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from domicile.localfleet import errors, procfs, state
-from domicile.localfleet.realnode import bridge, cgroups, possible
+from domicile.localfleet.realnode import bridge, cgroups, nftables, possible
 
 _LOG = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ def stop_node(known: state.State) -> None:
 def undo_host_changes(known: state.State) -> None:
     host = known.host
     _unmount_below(host.directories)
+    for table in host.tables:
+        nftables.delete(table)
     for link in host.links:
         bridge.remove(link)
     remove_traces(host)

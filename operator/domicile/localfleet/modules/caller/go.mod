@@ -1,0 +1,3 @@
+module domicile.dev/localfleet/caller
+
+go 1.26.0
