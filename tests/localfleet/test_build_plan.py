@@ -13,7 +13,7 @@ from domicile.localfleet.realnode import runc
 GO = "go1.26.8"
 COMPONENT = components.OCI_REGISTRY
 PATCH = components.PatchedPackage(
-    module="example.org/m", path="pkg/p", file="p.go", old="now()\n", new="never()\n", into="p"
+    module="example.org/m", pinned_in="m", path="pkg/p", file="p.go", old="now()\n", new="never()\n", into="p"
 )
 
 CHANGES = {

@@ -27,14 +27,3 @@ def test_what_the_kernel_cannot_do_is_told(case: str, tmp_path: Path, monkeypatc
     if "within" in (expected or ""):
         monkeypatch.setattr(policies, "_CHECK_SECONDS", 0.2)
     assert policies.not_enforceable(build.Programs({policies.NAME: program}, {})) == expected
-
-
-def test_its_role_is_the_one_that_upstream_ships(tmp_path: Path) -> None:
-    share = tmp_path / policies.NAME
-    share.mkdir()
-    role = "kind: ClusterRole\nmetadata: {name: r}\nrules: []\n"
-    (share / "install.yaml").write_text(f"---\n{role}---\nkind: ServiceAccount\nmetadata: {{name: s}}\n---\n")
-    shipped, binding = policies.manifests(tmp_path)
-    assert shipped == {"kind": "ClusterRole", "metadata": {"name": "r"}, "rules": []}
-    assert binding["roleRef"]["name"] == "r"
-    assert [(each["kind"], each["name"]) for each in binding["subjects"]] == [("User", "kube-network-policies")]

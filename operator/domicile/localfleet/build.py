@@ -169,7 +169,7 @@ def _with_patched_main(
 def _with_patched_package(
     component: components.Component, patch: components.PatchedPackage, module_dir: Path, work: Path, go: golang.Go
 ) -> Path:
-    package = _module_source(component, patch.module, module_dir, go) / patch.path
+    package = _module_source(component, patch.module, paths.MODULES / patch.pinned_in, go) / patch.path
     shutil.copytree(module_dir, work)
     for source in package.glob("*.go"):
         if not source.name.endswith("_test.go"):

@@ -162,7 +162,7 @@ def _policies(
     pods: bridge.Bridge,
     network: containerd.Layout,
 ) -> None:
-    for manifest in policies.manifests(policies.share(parts.programs)):
+    for manifest in policies.manifests():
         api.apply(manifest)
     identity = plane.identities.authority.client(policies.NAME, policies.NAME)
     kubeconfig = plane.directory / f"{policies.NAME}.kubeconfig"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from domicile.localfleet import build, components, extracts, processes
+from domicile.localfleet import build, processes
 from domicile.localfleet.realnode import bridge
 
 Object = dict[str, Any]
@@ -38,21 +38,25 @@ def not_enforceable(programs: build.Programs) -> str | None:
     return None if answer.returncode == 0 else answer.stderr.strip() or f"{NAME} --check ended with {answer.returncode}"
 
 
-def manifests(share: Path) -> list[Object]:
-    """The role that the project ships, bound to its user."""
-    (role,) = (each for each in extracts.read(share / NAME / "install.yaml") if each and each["kind"] == "ClusterRole")
+def manifests() -> list[Object]:
+    """What the project's install.yaml lets it do, for its user."""
+    role: Object = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": NAME},
+        "rules": [
+            {"apiGroups": [""], "resources": ["pods", "namespaces"], "verbs": ["list", "watch"]},
+            {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["list", "watch"]},
+        ],
+    }
     binding: Object = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",
         "metadata": {"name": NAME},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role["metadata"]["name"]},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": NAME},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": NAME}],
     }
     return [role, binding]
-
-
-def share(programs: build.Programs) -> Path:
-    return programs.share(components.POLICY_ENFORCER)
 
 
 def program(name: str, layout: Layout, programs: build.Programs) -> processes.Program:
