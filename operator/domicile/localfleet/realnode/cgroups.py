@@ -72,9 +72,10 @@ def make(directories: list[Path]) -> None:
 def processes(directories: list[Path]) -> list[procfs.Process]:
     found: set[procfs.Process] = set()
     for directory in directories:
-        for file in directory.rglob("cgroup.procs") if directory.is_dir() else ():
+        for path, _, _ in os.walk(directory):  # unlike rglob, at ease with cgroups that end meanwhile
             with suppress(OSError):
-                found |= {process for pid in file.read_text().split() if (process := procfs.identify(int(pid)))}
+                pids = Path(path, "cgroup.procs").read_text().split()
+                found |= {process for pid in pids if (process := procfs.identify(int(pid)))}
     return list(found)
 
 
