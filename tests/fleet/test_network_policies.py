@@ -206,9 +206,11 @@ def test_a_pod_is_under_deny_all_from_its_first_moment(denied: Net) -> None:
     """It calls before the API server has heard of its address."""
     free = denied.pod(denied.stranger.namespace, f"early-{secrets.token_hex(3)}", f"-first={denied.host}")
     assert 0 <= int(free.asked("/first")[1]) < 1000
-    bound = denied.pod(denied.guarded.namespace, f"early-{secrets.token_hex(3)}", f"-first={denied.host}")
-    time.sleep(1.5)  # longer than it waits for an answer
-    assert bound.asked("/first") == (200, "-1")
+    # Several: the API server hears of one in six in time, also where the container runtime tells nothing.
+    names = [f"early-{secrets.token_hex(3)}" for _ in range(4)]
+    bound = [denied.pod(denied.guarded.namespace, name, f"-first={denied.host}") for name in names]
+    time.sleep(1.5)  # longer than the last waits for an answer
+    assert [each.asked("/first") for each in bound] == [(200, "-1")] * len(bound)
 
 
 def test_a_namespace_that_is_allowed_in_comes_in_and_no_other(denied: Net) -> None:
