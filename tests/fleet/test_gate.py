@@ -57,7 +57,7 @@ def at(template: str, wanted: serving.Workload) -> str:
     return template.format(wanted.model.namespace)
 
 
-async def test_one_placement_is_six_writes_and_a_second_none_and_nothing_is_left_after_withdrawing(
+async def test_one_placement_in_a_new_namespace_is_eight_writes_and_a_second_none_and_nothing_is_left_after_withdrawing(
     m: Members, sg: localfleet.Region, hub_namespace: str
 ) -> None:
     wanted = workload(hub_namespace)
@@ -72,6 +72,8 @@ async def test_one_placement_is_six_writes_and_a_second_none_and_nothing_is_left
     assert writes(sg, USER, begun) == [
         f"create namespaces/{hub_namespace}",
         "create admissiongrants/grants",
+        "create networkpolicies/domicile",
+        "create resourcequotas/domicile",
         "patch admissiongrants/grants",
         "patch serviceaccounts/scorer",
         "patch servingruntimes/scorer",
@@ -84,7 +86,7 @@ async def test_one_placement_is_six_writes_and_a_second_none_and_nothing_is_left
     ]
     await api.close()
     assert not left
-    assert writes(sg, USER, begun)[6:] == [
+    assert writes(sg, USER, begun)[8:] == [
         "patch admissiongrants/grants",
         "delete inferenceservices/scorer",
         "delete servingruntimes/scorer",

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from domicile import fence
 from domicile.localfleet import apiclient, certs, images, waiting
 from domicile.localfleet.fleet import Fleet, Region
 from domicile.localfleet.realnode import policies
@@ -218,6 +219,16 @@ def test_a_namespace_that_is_allowed_in_comes_in_and_no_other(denied: Net) -> No
     eventually("the friend comes in", lambda: denied.friend.reaches(denied.guarded.target))
     assert not denied.stranger.reaches(denied.guarded.target)
     assert not denied.guarded.reaches(denied.friend.target)  # to be called is not to call
+
+
+def test_what_domicile_writes_lets_its_callers_in_and_nobody_out(net: Net) -> None:
+    """The NetworkPolicy of a managed namespace, as the guard of the fence keeps it there."""
+    policy, _ = fence.isolation(net.guarded.namespace, (net.friend.namespace,))
+    net.write(policy["spec"], "domicile")
+    eventually("the policy is in force", lambda: not net.stranger.reaches(net.guarded.target))
+    assert net.friend.reaches(net.guarded.target)
+    calls = {name: (net.guarded, to) for name, to in (("friend", net.friend.target), ("host", net.host))}
+    assert reached(calls) == set()
 
 
 def in_parallel(calls: list[tuple[Pod, str]]) -> list[bool]:
