@@ -56,6 +56,24 @@ async def test_the_workload_goes_first_and_its_companions_when_nothing_uses_them
     assert (kube.NAMESPACES, "", "retail-banking") in api.objects
 
 
+NODES: dict[str, tuple[dict[str, Any] | None, str]] = {
+    "is Ready": ({"ready": True}, "Pod/pod-1"),
+    "is not Ready": ({"ready": False}, "Pod/pod-1 (its node gpu-0 is not Ready: whether it still runs is unknown)"),
+    "is gone": (None, "Pod/pod-1 (its node gpu-0 is gone: whether it still runs is unknown)"),
+}
+
+
+@pytest.mark.parametrize(("node", "told"), NODES.values(), ids=NODES)
+async def test_of_a_pod_whose_node_tells_nothing_it_is_unknown_whether_it_runs(
+    workload: Workload, node: dict[str, Any] | None, told: str
+) -> None:
+    site = FakeSite(api := FakeApi())
+    api.put(kube.PODS, {**child(workload, "pod-1"), "spec": {"nodeName": "gpu-0"}})
+    if node is not None:
+        site.cache[(kube.NODES, "", "gpu-0")] = node
+    assert await withdrawal.withdraw(site, workload.model) == fleet.Withdrawing((told,))
+
+
 async def test_every_delete_says_which_object_it_means(workload: Workload) -> None:
     api = await placed(workload)
     uid = api.objects[(ISVC, *WHERE)]["metadata"]["uid"]

@@ -157,6 +157,7 @@ class CarryOut:
             memory.proven_absent.add(act.member)
             log.info("withdrew %s from %s: nothing of it is left", seen.ref, name)
             return Done(changed=True, failed=False, pending=False)
+        log.info("withdrawing %s from %s: left are %s", seen.ref, name, ", ".join(outcome.left))
         return Done(changed=False, failed=False, pending=True)
 
 

@@ -13,7 +13,7 @@ from domicile.fleet.gate import Site
 from domicile.fleet.granting import Granting, granted_to
 from domicile.fleet.heard import heard
 from domicile.fleet.lookup import find, listed
-from domicile.kube import NAMESPACES, Api, Conflict, NotFound, Object, Propagation, Resource, shape
+from domicile.kube import NAMESPACES, NODES, PODS, Api, Conflict, NotFound, Object, Propagation, Resource, shape
 from domicile.residency import ModelRef
 from domicile.serving.workload import MODEL_LABEL
 
@@ -30,7 +30,7 @@ class Withdrawing:
     """Something is still there."""
 
     left: tuple[str, ...]
-    """As kind/name."""
+    """As kind/name; of a pod also whether its node can tell."""
 
 
 async def withdraw(site: Site, model: ModelRef, may_act: gate.MayAct = gate.always) -> Withdrawn | Withdrawing:
@@ -54,12 +54,12 @@ async def withdraw(site: Site, model: ModelRef, may_act: gate.MayAct = gate.alwa
     if granted_to(grant, model):
         await granting.take_back(model.name)
     await _delete(api, model, {kinds.INFERENCE_SERVICES: found[kinds.INFERENCE_SERVICES]})
-    workload_left = _names(found)
+    workload_left = _names(site, found)
     if not workload_left and any(companions.values()):
         gate.leading(may_act, site)
         await _delete(api, model, companions)
         companions = await _find(api, model, kinds.COMPANIONS)
-    left = (*workload_left, *_names(companions))
+    left = (*workload_left, *_names(site, companions))
     return Withdrawing(left) if left else Withdrawn()
 
 
@@ -112,5 +112,20 @@ def _propagation(kind: Resource) -> Propagation:
     return "Foreground" if kind == kinds.INFERENCE_SERVICES else "Background"
 
 
-def _names(found: Found) -> tuple[str, ...]:
-    return tuple(f"{kinds.KIND[kind]}/{sight.name_of(manifest)}" for kind in found for manifest in found[kind])
+def _names(site: Site, found: Found) -> tuple[str, ...]:
+    return tuple(
+        f"{kinds.KIND[kind]}/{sight.name_of(manifest)}{_unknown(site, kind, manifest)}"
+        for kind in found
+        for manifest in found[kind]
+    )
+
+
+def _unknown(site: Site, kind: Resource, manifest: Object) -> str:
+    """What is to be said of a pod whose node tells nothing: it stays until the node says that it ended, or is removed itself."""
+    node = shape.text(shape.mapping(manifest.get("spec")).get("nodeName")) if kind == PODS else ""
+    if not node:
+        return ""
+    there = site.cached(NODES, node, "")
+    if there is None:
+        return f" (its node {node} is gone: whether it still runs is unknown)"
+    return "" if there.get("ready") is True else f" (its node {node} is not Ready: whether it still runs is unknown)"
