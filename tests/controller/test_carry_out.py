@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -43,22 +43,34 @@ class FakeHub:
 class FakeFleet:
     """Notes what is asked of it."""
 
-    def __init__(self, log: list[str]) -> None:
-        self._log = log
+    def __init__(self, log: list[str], withdrawn: Any) -> None:
+        self._log, self._withdrawn = log, withdrawn
 
     async def place(self, permit: Any, *_: Any) -> fleet.Applied:
         self._log.append(f"place {permit.member}")
         return fleet.Applied(())
 
-    async def withdraw(self, member: Any, _: Any) -> fleet.Withdrawn:
+    async def withdraw(self, member: Any, _: Any) -> Any:
         self._log.append(f"withdraw {member}")
-        return fleet.Withdrawn()
+        if isinstance(self._withdrawn, Exception):
+            raise self._withdrawn
+        return self._withdrawn
 
 
-def carry_out(log: list[str], *, failure: Exception | None = None, leads: tuple[bool, ...] = ()) -> CarryOut:
-    """`leads` answers one question after the other; then it is True."""
+WITHDRAWN = fleet.Withdrawn()
+
+
+def carry_out(
+    log: list[str],
+    *,
+    failure: Exception | None = None,
+    leads: tuple[bool, ...] = (),
+    withdrawn: Any = WITHDRAWN,
+) -> CarryOut:
+    """`leads` answers one question after the other; then it is True. `withdrawn` is what comes of withdrawing."""
     answers = iter(leads)
-    return CarryOut(FakeHub(log, failure), FakeFleet(log), lambda: NOW, lambda: next(answers, True), lambda name: None)  # type: ignore[arg-type]
+    hub, members = cast(Any, FakeHub(log, failure)), cast(Any, FakeFleet(log, withdrawn))
+    return CarryOut(hub, members, lambda: NOW, lambda: next(answers, True), lambda name: None)
 
 
 PLACING = w.world()
@@ -84,6 +96,28 @@ async def test_nothing_is_placed_that_is_not_on_record(failure: Exception) -> No
     with pytest.raises(type(failure)):
         await carry_out(log, failure=failure)(*planned(PLACING), Memory())
     assert log == []
+
+
+STUCK = "whether pod x still runs is unknown: its node n is not Ready"
+BEHIND = fleet.HubBehind("sg", fleet.Term(9, "a9"), fleet.Term(7, "a7"))
+OUTCOMES: dict[str, tuple[Any, str]] = {
+    "a node that tells nothing": (fleet.Withdrawing(("Pod/x",), (STUCK,)), STUCK),
+    "a hub that is behind": (BEHIND, str(BEHIND)),
+    "nothing, it only takes its time": (fleet.Withdrawing(("Pod/x",)), ""),
+    "an API server that fails, in words that may change": (DOWN, ""),
+    "nothing any more": (fleet.Withdrawn(), ""),
+}
+
+
+@pytest.mark.parametrize(("outcome", "stuck"), OUTCOMES.values(), ids=OUTCOMES)
+async def test_what_keeps_a_model_from_being_withdrawn_is_remembered_and_told_once(outcome: Any, stuck: str) -> None:
+    log, memory = list[str](), Memory()
+    act = carry_out(log, withdrawn=outcome)
+    first = await act(*planned(MOVING), memory)
+    assert memory.stuck.get("sg", "") == stuck
+    again = await act(*planned(MOVING), memory)
+    if not isinstance(outcome, fleet.Withdrawn):  # That is news each time.
+        assert (first.changed, again.changed) == (bool(stuck), False)
 
 
 async def test_withdrawing_goes_on_with_the_hub_down() -> None:

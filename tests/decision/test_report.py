@@ -7,7 +7,7 @@ import pytest
 
 import builders as a
 from decision import world as w
-from domicile import placement
+from domicile import decision, placement
 from domicile.api import SovereignModel, SovereignModelStatus
 
 OUTSIDE = "WorkersOutsideJurisdiction"
@@ -170,6 +170,19 @@ def test_each_unlawful_copy_is_named() -> None:
     leaving = w.step(replace(both, policies=(a.policy(everywhere=("DE",)),)))
     assert "being withdrawn from ph: " in leaving.message()
     assert "being withdrawn from sg: " in leaving.message()
+
+
+def test_what_keeps_it_from_being_withdrawn_is_told() -> None:
+    why = "whether pod x still runs is unknown: its node n is not Ready"
+    unlawful = replace(w.snapshot(replace(w.running(), policies=(a.policy(everywhere=("PH",)),))), stuck={"sg": why})
+    plan = decision.decide(unlawful, a.NOW)
+    assert isinstance(plan, decision.Plan)
+    (compliant,) = (c for c in plan.status.conditions if c.type == "PolicyCompliant")
+    assert compliant.message.startswith(f"being withdrawn from sg ({why}): worker nodes are in SG")
+    plan = decision.decide(replace(w.snapshot(w.deleted(w.running())), stuck={"sg": why}), a.NOW)
+    assert isinstance(plan, decision.Plan)
+    (ready,) = (c for c in plan.status.conditions if c.type == "Ready")
+    assert ready.message == f"being withdrawn from sg ({why})"
 
 
 STATES = {

@@ -56,22 +56,24 @@ async def test_the_workload_goes_first_and_its_companions_when_nothing_uses_them
     assert (kube.NAMESPACES, "", "retail-banking") in api.objects
 
 
-NODES: dict[str, tuple[dict[str, Any] | None, str]] = {
-    "is Ready": ({"ready": True}, "Pod/pod-1"),
-    "is not Ready": ({"ready": False}, "Pod/pod-1 (its node gpu-0 is not Ready: whether it still runs is unknown)"),
-    "is gone": (None, "Pod/pod-1 (its node gpu-0 is gone: whether it still runs is unknown)"),
+UNKNOWN = "whether pod pod-1 still runs is unknown: its node gpu-0"
+NODES: dict[str, tuple[str, dict[str, Any] | None, tuple[str, ...]]] = {
+    "is Ready": ("gpu-0", {"ready": True}, ()),
+    "is not Ready": ("gpu-0", {"ready": False}, (f"{UNKNOWN} is not Ready",)),
+    "is gone": ("gpu-0", None, (f"{UNKNOWN} is gone",)),
+    "is not chosen yet": ("", None, ()),
 }
 
 
-@pytest.mark.parametrize(("node", "told"), NODES.values(), ids=NODES)
+@pytest.mark.parametrize(("name", "node", "told"), NODES.values(), ids=NODES)
 async def test_of_a_pod_whose_node_tells_nothing_it_is_unknown_whether_it_runs(
-    workload: Workload, node: dict[str, Any] | None, told: str
+    workload: Workload, name: str, node: dict[str, Any] | None, told: tuple[str, ...]
 ) -> None:
     site = FakeSite(api := FakeApi())
-    api.put(kube.PODS, {**child(workload, "pod-1"), "spec": {"nodeName": "gpu-0"}})
+    api.put(kube.PODS, {**child(workload, "pod-1"), "spec": {"nodeName": name}})
     if node is not None:
         site.cache[(kube.NODES, "", "gpu-0")] = node
-    assert await withdrawal.withdraw(site, workload.model) == fleet.Withdrawing((told,))
+    assert await withdrawal.withdraw(site, workload.model) == fleet.Withdrawing(("Pod/pod-1",), told)
 
 
 async def test_every_delete_says_which_object_it_means(workload: Workload) -> None:

@@ -130,6 +130,7 @@ class CarryOut:
             return _NOT_LEADING
         name = act.permit.member.name
         memory.proven_absent.discard(act.permit.member)
+        memory.stuck.pop(name, None)
         try:
             applied = await self._fleet.place(act.permit, act.workload, self._clock())
         except (fleet.GateError, kube.KubeError) as error:
@@ -152,13 +153,23 @@ class CarryOut:
             outcome = await self._fleet.withdraw(act.member, seen.ref)
         except (fleet.GateError, kube.KubeError) as error:
             log.warning("withdrawing %s from %s: %s", seen.ref, name, error)
-            return Done(changed=False, failed=True, pending=False)
+            # What an API server says may name a port, or the time: only our own words are told.
+            changed = isinstance(error, fleet.GateError) and _remember(memory.stuck, name, str(error))
+            return Done(changed=changed, failed=True, pending=False)
         if isinstance(outcome, fleet.Withdrawn):
+            memory.stuck.pop(name, None)
             memory.proven_absent.add(act.member)
             log.info("withdrew %s from %s: nothing of it is left", seen.ref, name)
             return Done(changed=True, failed=False, pending=False)
-        log.info("withdrawing %s from %s: left are %s", seen.ref, name, ", ".join(outcome.left))
-        return Done(changed=False, failed=False, pending=True)
+        changed = _remember(memory.stuck, name, "; ".join(outcome.unknown))
+        return Done(changed=changed, failed=False, pending=True)
+
+
+def _remember(stuck: dict[str, str], name: str, what: str) -> bool:
+    """Whether that is new."""
+    before = stuck.get(name, "")
+    stuck[name] = what
+    return before != what
 
 
 def _told_already(earlier: Refusal | None, refusal: Refusal, error: Exception) -> bool:

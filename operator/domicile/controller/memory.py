@@ -12,6 +12,8 @@ class Memory:
 
     refusals: dict[str, Refusal] = field(default_factory=dict[str, Refusal])
     """By member: why the last write there failed."""
+    stuck: dict[str, str] = field(default_factory=dict[str, str])
+    """By member: what keeps the model from being withdrawn there, and is for somebody to look at."""
     proven_absent: set[MemberId] = field(default_factory=set[MemberId])
     """Members that were asked consistently and had nothing of the model since the last write there. By identity: what one
     cluster had not says nothing of another that bears its name."""

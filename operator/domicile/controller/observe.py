@@ -28,6 +28,7 @@ def observe(model: SovereignModel | ModelRemnant, store: Store, members: Members
         members=views,
         seen=seen,
         refusals=dict(memory.refusals),
+        stuck=dict(memory.stuck),
         proven_absent=frozenset(memory.proven_absent),
         unreadable=store.unreadable_rules(),
     )

@@ -68,7 +68,7 @@ def farewell(seen: Snapshot, left: tuple[Standing, ...], now: datetime) -> Sover
         message = "; ".join(_cannot_look(seen, member) for member in hidden)
         ready = Claim("Ready", "False", "WaitingForCluster", message)
     else:
-        names = ", ".join(s.member.name for s in left)
+        names = ", ".join(f"{s.member.name}{_stuck(seen, s.member)}" for s in left)
         ready = Claim(
             "Ready", "False", "Deleting", f"being withdrawn from {names}" if names else "withdrawn everywhere"
         )
@@ -147,11 +147,17 @@ def _unlawful(seen: Snapshot, judgement: Judgement, leaving: Iterable[Standing])
     """That the model is where it may not be, if it is."""
     unlawful = {v.member: v.findings[0].message for v in judgement.verdicts if isinstance(v, Unlawful)}
     found = [
-        f"being withdrawn from {s.member}{'' if seen.in_sight(s.member) else ' once it is in sight'}: {unlawful[s.member]}"
+        f"being withdrawn from {s.member}{'' if seen.in_sight(s.member) else ' once it is in sight'}{_stuck(seen, s.member)}:"
+        f" {unlawful[s.member]}"
         for s in leaving
         if s.member in unlawful
     ]
     return Claim("PolicyCompliant", "False", "UnlawfulPlacement", "; ".join(found)) if found else None
+
+
+def _stuck(seen: Snapshot, member: MemberId) -> str:
+    what = seen.stuck.get(member.name)
+    return f" ({what})" if what else ""
 
 
 def _registered(seen: Snapshot, member: MemberId) -> bool:

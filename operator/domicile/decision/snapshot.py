@@ -36,6 +36,8 @@ class Snapshot:
     """What each member in sight has of the model, by name of the member."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict[str, Refusal])
     """By name of the member: the last write there failed."""
+    stuck: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By name of the member: what keeps the model from being withdrawn there."""
     proven_absent: frozenset[MemberId] = frozenset()
     """Members that, asked consistently, had nothing of the model since the last write there."""
     unreadable: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -30,7 +30,9 @@ class Withdrawing:
     """Something is still there."""
 
     left: tuple[str, ...]
-    """As kind/name; of a pod also whether its node can tell."""
+    """As kind/name."""
+    unknown: tuple[str, ...] = ()
+    """What is to be said of pods whose nodes tell nothing. They stay until the node says that they ended, or is removed itself."""
 
 
 async def withdraw(site: Site, model: ModelRef, may_act: gate.MayAct = gate.always) -> Withdrawn | Withdrawing:
@@ -54,13 +56,13 @@ async def withdraw(site: Site, model: ModelRef, may_act: gate.MayAct = gate.alwa
     if granted_to(grant, model):
         await granting.take_back(model.name)
     await _delete(api, model, {kinds.INFERENCE_SERVICES: found[kinds.INFERENCE_SERVICES]})
-    workload_left = _names(site, found)
+    workload_left = _names(found)
     if not workload_left and any(companions.values()):
         gate.leading(may_act, site)
         await _delete(api, model, companions)
         companions = await _find(api, model, kinds.COMPANIONS)
-    left = (*workload_left, *_names(site, companions))
-    return Withdrawing(left) if left else Withdrawn()
+    left = (*workload_left, *_names(companions))
+    return Withdrawing(left, tuple(_unknown(site, found[PODS]))) if left else Withdrawn()
 
 
 async def _find(api: Api, model: ModelRef, of: Iterable[Resource]) -> Found:
@@ -112,20 +114,14 @@ def _propagation(kind: Resource) -> Propagation:
     return "Foreground" if kind == kinds.INFERENCE_SERVICES else "Background"
 
 
-def _names(site: Site, found: Found) -> tuple[str, ...]:
-    return tuple(
-        f"{kinds.KIND[kind]}/{sight.name_of(manifest)}{_unknown(site, kind, manifest)}"
-        for kind in found
-        for manifest in found[kind]
-    )
+def _names(found: Found) -> tuple[str, ...]:
+    return tuple(f"{kinds.KIND[kind]}/{sight.name_of(manifest)}" for kind in found for manifest in found[kind])
 
 
-def _unknown(site: Site, kind: Resource, manifest: Object) -> str:
-    """What is to be said of a pod whose node tells nothing: it stays until the node says that it ended, or is removed itself."""
-    node = shape.text(shape.mapping(manifest.get("spec")).get("nodeName")) if kind == PODS else ""
-    if not node:
-        return ""
-    there = site.cached(NODES, node, "")
-    if there is None:
-        return f" (its node {node} is gone: whether it still runs is unknown)"
-    return "" if there.get("ready") is True else f" (its node {node} is not Ready: whether it still runs is unknown)"
+def _unknown(site: Site, pods: Iterable[Object]) -> Iterator[str]:
+    for pod in pods:
+        node = shape.text(shape.mapping(pod.get("spec")).get("nodeName"))
+        there = site.cached(NODES, node, "") if node else {"ready": True}
+        if there is None or there.get("ready") is not True:
+            how = "is gone" if there is None else "is not Ready"
+            yield f"whether pod {sight.name_of(pod)} still runs is unknown: its node {node} {how}"
