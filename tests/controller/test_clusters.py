@@ -30,6 +30,8 @@ class FakeConnections:
     def drop_member(self, name: str) -> None:
         self.members.pop(name, None)
 
+    forget_member = drop_member
+
     def view(self, name: str) -> placement.ClusterView | None:
         seen = {"reported": residency.Reported(self.regions), "fence": self.fence}
         return a.view(name, **seen) if name in self.members else None

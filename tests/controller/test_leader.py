@@ -302,6 +302,40 @@ def test_a_lease_that_was_deleted_and_one_without_terms_know_of_none() -> None:
     virtual_time.run(main())
 
 
+def test_a_leader_whose_lease_is_deleted_knows_what_it_knew() -> None:
+    first, _ = candidates()
+
+    async def main() -> None:
+        await first.lease.acquire()
+        keeping = asyncio.create_task(first.lease.keep())
+        began = first.lease.terms
+        del first.storage.objects[kube.LEASES, "domicile", "operator"]
+        await asyncio.sleep(4)
+        assert first.lease.held
+        assert (first.lease.terms.current.epoch, first.lease.terms.past) == (1, (began.current,))
+        keeping.cancel()
+
+    virtual_time.run(main())
+
+
+def test_a_leader_that_hung_ends_also_where_nobody_leads_by_then() -> None:
+    """What it knows, and what it has begun, is of a term that is over."""
+    first, second = candidates()
+
+    async def main() -> None:
+        await first.lease.acquire()
+        keeping = asyncio.create_task(first.lease.keep())
+        live = lease_of(first)
+        first.storage.put(kube.LEASES, {**live, "spec": {**live["spec"], "holderIdentity": ""}})
+        await second.lease.acquire()
+        await second.lease.release()
+        with pytest.raises(LeadershipLost):
+            await keeping
+        assert lease_of(first)["spec"]["holderIdentity"] == ""
+
+    virtual_time.run(main())
+
+
 def test_who_leads_writes_its_terms_again_where_somebody_wrote_over_them() -> None:
     first, _ = candidates()
 

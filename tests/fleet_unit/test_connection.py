@@ -14,8 +14,8 @@ import builders
 from domicile import fleet, kube, residency, serving
 from domicile.fleet import connection, inventory, kinds, member
 from domicile.kube import errors
-from domicile.placement import Connected, FenceDown, OutOfSight, ServingAvailable, ServingMissing
-from fake_api import FakeApi, FakeOffice
+from domicile.placement import Connected, FenceDown, FenceInForce, OutOfSight, ServingAvailable, ServingMissing
+from fake_api import FakeApi, FakeOffice, claimed
 from waiting import eventually
 
 ENDED = datetime(2026, 10, 1, tzinfo=UTC)
@@ -441,6 +441,48 @@ async def test_without_the_right_to_put_it_there_the_member_is_in_sight_and_its_
         assert not api.watchers.get(kinds.GRANTS)
         api.served, api.before = None, lambda verb, path: None
         await eventually(lambda: api.watchers.get(kinds.GRANTS), within=5)
+
+
+async def test_a_member_that_was_joined_before_there_was_isolation_is_in_sight_and_its_fence_is_not() -> None:
+    """So that what is there can be withdrawn."""
+    api = FakeApi()
+    isolation = tuple(kind.plural for kind in kinds.ISOLATION.values())
+    api.before = failing(
+        status(403),
+        lambda verb, path: path.endswith(isolation) or ("/domicile" in path and any(k in path for k in isolation)),
+    )
+    async with registered(lambda _: api) as r:
+        await r.connected()
+        view = r.fleet.view("sg")
+        assert view is not None
+        assert isinstance(view.fence, FenceDown)
+        assert view.fence.reason == "FenceNotPermitted"
+        api.before = lambda verb, path: None
+        await eventually(lambda: isinstance((v := r.fleet.view("sg")) and v.fence, FenceInForce), within=20)
+
+
+async def test_a_hub_that_is_behind_places_nowhere_and_withdraws_where_it_is_not() -> None:
+    apis = {"kubeconfig": FakeApi(), "ph": FakeApi(builders.member("ph"))}
+    apis["ph"].put(kinds.CLAIMS, claimed(epoch=7, token="a7"))
+    workload = serving.workload(builders.model(), {})
+    permit = residency.permit(workload.model, builders.lawful(), builders.grounds(artifacts=workload.artifacts))
+    async with registered(lambda text: apis[text]) as r:
+        await r.connected()
+        await r.fleet.place(permit, workload, builders.NOW)
+        r.fleet.set_member("ph", builders.member("ph").uid, "ph")
+        await eventually(
+            lambda: (v := r.fleet.view("ph")) and isinstance(v.fence, FenceDown) and v.fence.reason == "HubBehind"
+        )
+        with pytest.raises(fleet.HubBehind):
+            await r.fleet.place(permit, workload, builders.NOW)
+        with pytest.raises(fleet.HubBehind):
+            await r.fleet.withdraw(builders.member("ph"), workload.model)
+        assert isinstance(await r.fleet.withdraw(builders.member(), workload.model), fleet.Withdrawing)
+        r.fleet.drop_member("ph")
+        with pytest.raises(fleet.HubBehind):
+            await r.fleet.place(permit, workload, builders.NOW)
+        r.fleet.forget_member("ph")
+        await r.fleet.place(permit, serving.workload(builders.model(), {}), builders.NOW)
 
 
 async def test_a_new_kubeconfig_is_used_and_what_was_seen_stays_meanwhile() -> None:

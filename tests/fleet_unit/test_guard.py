@@ -173,6 +173,27 @@ async def test_who_may_connect_is_in_the_claim_until_it_ends(left: timedelta, gr
     assert claim(api)["connections"] == []
 
 
+async def test_an_exception_is_granted_and_revoked_at_once() -> None:
+    guarded = Guarded(api := FakeApi())
+    why = {"notAfter": builders.NOW + HOUR, "reason": "the model gives odd answers"}
+    async with kept(guarded):
+        guarded.guard.arrange(Arrangement(connections=(GrantedConnection.model_validate({**ANA, **why}),)))
+        await eventually(lambda: claim(api)["connections"] == [ANA])
+        guarded.guard.arrange(Arrangement())
+        await eventually(lambda: claim(api)["connections"] == [])
+
+
+async def test_it_is_shown_anew_however_often_it_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "SHOWN_EVERY", 0.2)
+    guarded, looks = Guarded(api := FakeApi()), list[str]()
+    async with kept(guarded):
+        api.before = lambda verb, path: looks.append(path) if "hubclaims/domicile" in path else None
+        for _ in range(60):
+            guarded.guard.touched()
+            await asyncio.sleep(0.01)
+    assert looks
+
+
 async def test_a_member_of_another_hub_is_left_alone() -> None:
     api = FakeApi()
     other = builders.uid("another hub")
@@ -233,11 +254,62 @@ async def test_a_hub_that_finds_a_term_that_it_does_not_know_writes_nothing(term
 async def test_what_one_member_remembers_holds_the_writes_to_all() -> None:
     first, second = Guarded(FakeApi()), Guarded(FakeApi(fenced=False))
     first.api.put(kinds.CLAIMS, claimed(epoch=7, token="a7"))
-    second.claimant.standing = first.claimant.standing
+    second.claimant.standing, second.claimant.member = first.claimant.standing, "ph"
     await first.look()
     state = await second.look()
     assert isinstance(state, FenceDown)
-    assert (state.reason, second.api.writes[3:]) == ("HubBehind", [])
+    assert (state.reason, second.api.writes) == ("HubBehind", [])
+
+
+async def test_a_member_in_a_term_that_is_known_is_not_claimed_either_by_a_hub_that_is_behind() -> None:
+    """It may be a copy: the hub that it was copied from would not know the term that it began there."""
+    first, second = Guarded(FakeApi()), Guarded(FakeApi())
+    first.api.put(kinds.CLAIMS, claimed(epoch=7, token="a7"))
+    second.api.put(kinds.CLAIMS, claimed(epoch=3, token="a3"))
+    second.claimant.standing, second.claimant.member = first.claimant.standing, "ph"
+    await first.look()
+    await second.look()
+    assert second.api.writes == []
+
+
+async def test_a_claim_that_is_deleted_on_the_member_holds_nothing_any_more() -> None:
+    api = FakeApi()
+    api.put(kinds.CLAIMS, claimed(epoch=7, token="a7"))
+    guarded = Guarded(api)
+    await guarded.look()
+    api.remove(kinds.CLAIMS, "domicile")
+    assert await guarded.look() == FenceInForce(FENCE.digest)
+    guarded.claimant.standing.confirm()
+
+
+async def test_a_person_s_word_counts_for_every_member_whichever_it_was_said_of() -> None:
+    """The one that remembers the later term may be lost for good."""
+    lost, there = Guarded(FakeApi()), Guarded(FakeApi())
+    lost.api.put(kinds.CLAIMS, claimed(epoch=7, token="a7"))
+    there.claimant.standing, there.claimant.member = lost.claimant.standing, "ph"
+    await lost.look()
+    assert isinstance(await there.look(), FenceDown)
+    there.guard.arrange(Arrangement(confirmed=7))
+    assert await there.look() == FenceInForce(FENCE.digest)
+    assert claim(there.api)["epoch"] == 8
+
+
+async def test_a_claim_from_before_there_were_terms_is_moved_on() -> None:
+    api = FakeApi()
+    old = claimed()
+    api.put(kinds.CLAIMS, {**old, "spec": {"hub": HUB, "notAfter": old["spec"]["notAfter"]}})
+    assert await Guarded(api).look() == FenceInForce(FENCE.digest)
+    assert (claim(api)["epoch"], claim(api)["token"]) == (4, "a4")
+
+
+async def test_every_member_is_looked_at_when_a_new_term_begins() -> None:
+    told = list[str]()
+    guarded = Guarded(FakeApi())
+    guarded.claimant.standing.on_term = lambda: told.append("begun")
+    guarded.api.put(kinds.CLAIMS, claimed(epoch=7, token="a7"))
+    guarded.guard.arrange(Arrangement(confirmed=7))
+    await guarded.look()
+    assert told == ["begun"]
 
 
 async def test_a_person_s_word_lets_it_go_on_in_a_later_term() -> None:

@@ -14,6 +14,9 @@ Way = Literal["attach", "exec", "portforward", "proxy"]
 """A way in, as the subresource of pods and Services is named."""
 WAYS: tuple[str, ...] = get_args(Way)
 
+LATEST_EPOCH = 1_000_000_000
+"""So that a person who confirms one by a slip leaves room: a Lease counts its transitions in 32 bits."""
+
 CLAIM_MARK = "domicile.dev/claim"
 """Annotation on what a hub may write in one term alone: the hub, the epoch and the token of the claim, with slashes."""
 
@@ -48,7 +51,7 @@ class HubClaimSpec(ApiModel):
         ),
     ]
     """UID of the hub's kube-system namespace. It cannot be changed: another hub can claim the member once this claim is deleted."""
-    epoch: Annotated[int, Field(ge=0)]
+    epoch: Annotated[int, Field(ge=0, le=LATEST_EPOCH)]
     """Of the hub's term in which it was last claimed: counts up with each process that leads."""
     token: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9]+$")]
     """Drawn at random for the term. Tells it from a term of the same epoch, which a hub that was restored from a backup may count to."""
@@ -78,7 +81,7 @@ class HubClaim(Kind):
         validations=(
             {"rule": f"self.metadata.name == '{CLAIM}'", "message": f"there is one a cluster: {CLAIM}"},
             {
-                "rule": "self.spec.epoch > oldSelf.spec.epoch"
+                "rule": "!has(oldSelf.spec.epoch) || self.spec.epoch > oldSelf.spec.epoch"
                 " || (self.spec.epoch == oldSelf.spec.epoch && self.spec.token == oldSelf.spec.token)",
                 "message": "a claim goes from a term to a later one, and never back",
             },

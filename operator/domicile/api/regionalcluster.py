@@ -18,7 +18,7 @@ from domicile.api.base import (
     cel_rules,
     list_map,
 )
-from domicile.api.hubclaim import Connection
+from domicile.api.hubclaim import LATEST_EPOCH, Connection
 
 
 class KubeconfigSecretRef(ApiModel):
@@ -46,7 +46,7 @@ class RegistryMirror(ApiModel):
 class ConfirmedEpoch(ApiModel):
     """That a person looked, and says that this hub goes on from a term which it does not know."""
 
-    epoch: Annotated[int, Field(ge=0)]
+    epoch: Annotated[int, Field(ge=0, le=LATEST_EPOCH)]
     """The epoch that the condition FenceInForce names. It covers those before it too."""
     reason: Annotated[str, Field(min_length=10, max_length=1024)]
     """Why, for the record: such as which backup the hub was restored from, and that no other hub is left that was it."""

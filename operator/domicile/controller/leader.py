@@ -88,7 +88,7 @@ class Lease:
         """Renew until cancelled. Raises LeadershipLost when that failed for too long."""
         while True:
             await asyncio.sleep(self._timing.retry)
-            await self._try()
+            await self._try(begin=False)
             if not self.held:
                 raise LeadershipLost(
                     f"lease {self._namespace}/{self._name} was taken by another process, or could not be renewed for"
@@ -107,10 +107,11 @@ class Lease:
         except kube.KubeError as error:
             log.info("the lease was not released, and will run out: %s", error)
 
-    async def _try(self) -> bool:
+    async def _try(self, *, begin: bool = True) -> bool:
+        """Have the lease, or renew it; `begin` to take it where it is not ours."""
         started = self._clock()
         try:
-            won = await self._take()
+            won = await self._take(begin=begin)
         except kube.KubeError as error:
             log.warning("lease %s/%s: %s", self._namespace, self._name, error)
             return False
@@ -119,11 +120,12 @@ class Lease:
             self._renewed = started
         return won
 
-    async def _take(self) -> bool:
+    async def _take(self, *, begin: bool) -> bool:
         try:
             live = await self._client.get(kube.LEASES, self._name, self._namespace)
         except kube.NotFound:
-            first = Terms(Term(0, _token()))
+            # Somebody deleted it. What we knew we know.
+            first = self._terms.begin(_token()) if self._terms else Terms(Term(0, _token()))
             await self._client.create(kube.LEASES, self._manifest(first), self._namespace, field_manager=MANAGER)
             self._terms = first
             return True
@@ -132,6 +134,8 @@ class Lease:
         if holder != self._identity:
             # Whatever our own clock says: it is another's, or nobody's.
             self._renewed = None
+            if not begin:  # What this process knows may be of before another one led.
+                return False
         # From after the answer: the renewal may be as young as that, however long the answer took.
         now = self._clock()
         if self._seen is None or self._seen[0] != version:

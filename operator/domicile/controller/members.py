@@ -41,7 +41,7 @@ class Members:
         self._registered.pop(name, None)
         self._mirrors.pop(name, None)
         self._problems.pop(name, None)
-        self._fleet.drop_member(name)
+        self._fleet.forget_member(name)
 
     def view(self, name: str) -> ClusterView | None:
         """What is seen of a member; None if it is not registered."""

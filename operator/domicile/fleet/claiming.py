@@ -1,7 +1,7 @@
 """The claim of a hub to a member: made where there is none, moved on in time, and never taken from another hub, or from a later term of
 this one that it does not know of."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -45,22 +45,38 @@ class Standing:
     """Where the hub stands, by what its members remember of it."""
 
     office: Office
+    on_term: Callable[[], None] = lambda: None
+    """Called when a new term was begun: every member is to be claimed in it."""
+    confirmed: dict[str, int] = field(default_factory=dict[str, int])
+    """The epoch up to which a person confirmed terms that the hub does not know, by the member in whose RegionalCluster it was said.
+    It is said of the hub, and counts for every member."""
     _unknown: dict[str, Term] = field(default_factory=dict[str, Term])
     """Terms that it does not know, by the member that remembers it."""
 
-    def behind(self, member: str, term: Term) -> None:
-        """The member remembers that term, which the hub does not know."""
-        self._unknown[member] = term
+    async def remembers(self, member: str, term: Term | None) -> None:
+        """The member remembers that term of the hub, or none. Raise HubBehind if the hub does not know it, and nobody confirmed."""
+        self._unknown.pop(member, None)
+        if term is not None and not self.office.terms.know(term):
+            self._unknown[member] = term
+        confirmed = max(self.confirmed.values(), default=-1)
+        if any(each.epoch <= confirmed for each in self._still_unknown().values()):
+            await self.office.begin_after(confirmed)
+            self.on_term()
+        self.confirm(member)
 
     def forget(self, member: str) -> None:
         """The member is not of the fleet any more."""
         self._unknown.pop(member, None)
+        self.confirmed.pop(member, None)
 
-    def confirm(self) -> None:
-        """Raise HubBehind if the hub does not know of all that was done in its name."""
-        for member, term in self._unknown.items():
-            if not self.office.terms.know(term):
+    def confirm(self, *members: str) -> None:
+        """Raise HubBehind if the hub does not know of all that was done in its name, on these members or, if none is named, on any."""
+        for member, term in self._still_unknown().items():
+            if not members or member in members:
                 raise HubBehind(member, term, self.office.terms.current)
+
+    def _still_unknown(self) -> Mapping[str, Term]:
+        return {member: term for member, term in self._unknown.items() if not self.office.terms.know(term)}
 
 
 @dataclass
@@ -84,6 +100,7 @@ class Claimant:
         """Have the claim, in this term and with time left in it. Whether it had to be written. Raises ClaimedByAnother, HubBehind, or
         Conflict where somebody else writes it at this moment."""
         live = await self.look(api)
+        self.standing.confirm()  # What any member remembers holds the writes to all.
         if live is None:
             await api.create(CLAIMS, self._claim(), field_manager=FIELD_MANAGER)
             return True
@@ -99,6 +116,7 @@ class Claimant:
         """The claim, None if there is none. Raises ClaimedByAnother, or HubBehind."""
         live = await find(api, CLAIMS, CLAIM)
         if live is None:
+            await self.standing.remembers(self.member, None)
             return None
         spec = shape.mapping(live.get("spec"))
         office = self.standing.office
@@ -107,17 +125,8 @@ class Claimant:
                 f"the hub with UID {spec.get('hub')} looks after it, until {spec.get('notAfter')} at least; this one is {office.hub}. If that"
                 f" hub is gone for good: kubectl delete {CLAIMS} {CLAIM}, on the member"
             )
-        await self._know(_term(spec))
+        await self.standing.remembers(self.member, _term(spec))
         return live
-
-    async def _know(self, seen: Term) -> None:
-        """Raise HubBehind unless the term is one of the hub's, or was confirmed."""
-        office = self.standing.office
-        if not office.terms.know(seen) and seen.epoch <= self.arrangement.confirmed:
-            await office.begin_after(self.arrangement.confirmed)
-        if not office.terms.know(seen):
-            self.standing.behind(self.member, seen)
-            raise HubBehind(self.member, seen, office.terms.current)
 
     def _claim(self) -> dict[str, Any]:
         return {
@@ -142,7 +151,10 @@ class Claimant:
         return [each.model_dump(mode="json", include={"user", "namespaces", "ways"}) for each in granted]
 
 
-def _term(spec: Mapping[str, Any]) -> Term:
+def _term(spec: Mapping[str, Any]) -> Term | None:
+    """None of a claim from before there were terms."""
+    if "epoch" not in spec:
+        return None
     return Term(shape.number(spec.get("epoch")), shape.text(spec.get("token")))
 
 

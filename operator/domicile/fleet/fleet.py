@@ -45,7 +45,7 @@ class Fleet:
         office: Office,
     ) -> None:
         self._on_change, self._clock, self._watch_seconds = on_change, clock, watch_seconds
-        self._may_act, self._standing = may_act, Standing(office)
+        self._may_act, self._standing = may_act, Standing(office, self._look_everywhere)
         self._random = random or Random()  # noqa: S311 - for jitter
         self._connect = connect or self._over_http
         self._members: dict[str, Member] = {}
@@ -65,6 +65,8 @@ class Fleet:
                 self._kubeconfigs[name] = kubeconfig
                 member.connection.reopen(lambda: self._connect(kubeconfig))
             return
+        if member is not None and member.id.uid != uid:
+            self._standing.forget(name)
         self.drop_member(name)
         member = Member(
             MemberId(name, uid),
@@ -82,14 +84,18 @@ class Fleet:
         member.start()
 
     def drop_member(self, name: str) -> None:
-        """Forget the member. What runs there goes on."""
+        """Close the connection to the member. What runs there goes on."""
         member = self._members.pop(name, None)
         self._kubeconfigs.pop(name, None)
-        self._standing.forget(name)
         if member is not None:
             task = asyncio.create_task(member.close(), name=f"close member {name}")
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
+
+    def forget_member(self, name: str) -> None:
+        """The member is not of the fleet any more. What runs there goes on."""
+        self.drop_member(name)
+        self._standing.forget(name)
 
     def view(self, name: str) -> ClusterView | None:
         """The cluster as last seen; None if no such member is registered."""
@@ -128,7 +134,8 @@ class Fleet:
             raise PermitMismatch(
                 f"{member.name} was the cluster with UID {member.uid}, and is registered with UID {registered.id.uid} now"
             )
-        self._standing.confirm()
+        # What another member remembers holds no withdrawal: it is in force where the member refuses nothing of it.
+        self._standing.confirm(member.name)
         return await withdrawal.withdraw(registered, model, self._may_act)
 
     async def close(self) -> None:
@@ -136,6 +143,10 @@ class Fleet:
         for name in tuple(self._members):
             self.drop_member(name)
         await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _look_everywhere(self) -> None:
+        for member in self._members.values():
+            member.guard.look_soon()
 
     def _over_http(self, kubeconfig: str) -> Api:
         endpoint = kube.from_secret(kubeconfig)

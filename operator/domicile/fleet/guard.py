@@ -67,6 +67,7 @@ class Guard:
         self._isolation = Isolation(member, seen)
         self._arrangement = claimant.arrangement
         self._wake = asyncio.Event()
+        self._must_look = False
         self._just_written = False
         """Whether API servers may not act yet on all that was written."""
         self._swept: set[str] = set()
@@ -83,8 +84,14 @@ class Guard:
         """What people arranged for the member, the lawful writers apart, which its fence was made for."""
         if arrangement != self._arrangement:
             self._arrangement = self._claimant.arrangement = arrangement
+            self._claimant.standing.confirmed[self._member.name] = arrangement.confirmed
             self._isolation.callers = arrangement.callers
-            self._wake.set()
+            self.look_soon()
+
+    def look_soon(self) -> None:
+        """Look, also where nothing is seen to be broken."""
+        self._must_look = True
+        self._wake.set()
 
     def touched(self) -> None:
         """Something of it was seen to change. If it is not as it must be, that is said at once, and mended."""
@@ -112,27 +119,35 @@ class Guard:
 
     async def keep(self, api: Api, fresh: Callable[[], Api]) -> None:
         """Look whenever something of it changes, while it is down, and now and then, until cancelled."""
-        backoff = Backoff(self._random, first=1.0, longest=30.0)
+        backoff, loop = Backoff(self._random, first=1.0, longest=30.0), asyncio.get_running_loop()
         while True:
             in_force = isinstance(self.state, FenceInForce)
-            patience = SHOWN_EVERY * (0.8 + 0.4 * self._random.random()) if in_force else backoff.next()
-            touched = True
-            try:
-                await asyncio.wait_for(self._wake.wait(), patience)
-            except TimeoutError:
-                touched = False
-            if touched and in_force and not self._broken() and not self._isolation.open:
-                self._wake.clear()
-                continue
-            await self._look(api, fresh)
-            if isinstance(self.state, FenceInForce):
+            if in_force:
                 backoff.reset()
+            # However often it is touched meanwhile.
+            due = loop.time() + (SHOWN_EVERY * (0.8 + 0.4 * self._random.random()) if in_force else backoff.next())
+            while await self._touched_before(due) and not self._to_do():
+                self._wake.clear()
+            await self._look(api, fresh)
             # Whoever keeps changing it is answered, and not in a storm.
             await asyncio.sleep(_BETWEEN_LOOKS)
+
+    async def _touched_before(self, due: float) -> bool:
+        """Wait until then at most. Whether something was touched."""
+        try:
+            await asyncio.wait_for(self._wake.wait(), due - asyncio.get_running_loop().time())
+        except TimeoutError:
+            return False
+        return True
+
+    def _to_do(self) -> bool:
+        down = isinstance(self.state, FenceDown)
+        return down or self._must_look or bool(self._broken()) or bool(self._isolation.open)
 
     async def _look(self, api: Api, fresh: Callable[[], Api]) -> None:
         """Put right what is not as it must be, and show that it is in force. `fresh` opens further connections."""
         self._wake.clear()
+        self._must_look = False
         try:
             await self._mend(api)
             if self._just_written:
@@ -224,6 +239,7 @@ class Guard:
             self._leading()
             if live is not None:  # Whoever looks after the member may have a later one.
                 await self._claimant.look(api)
+            self._claimant.standing.confirm()
             await api.apply(kind, wanted, field_manager=FIELD_MANAGER, force=True)
             _log.info("wrote %s %s on %s", wanted["kind"], name, self._member)
             made = True
@@ -233,7 +249,6 @@ class Guard:
         self._leading()
         if await self._claimant.claim(api):
             _log.info("claimed %s as %s", self._member, self._claimant.mark)
-        self._claimant.standing.confirm()  # Before anything else is written.
 
     async def _have_probed_namespace(self, api: Api) -> None:
         found = self._seen.get(NAMESPACES, PROBED_NAMESPACE, "") or await find(api, NAMESPACES, PROBED_NAMESPACE)

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from random import Random
 from typing import Final
 
-from domicile.fence import MANAGED_BY, PROBED_NAMESPACE
+from domicile.fence import ISOLATION, MANAGED_BY, PROBED_NAMESPACE, is_managed
 from domicile.fleet import kinds
-from domicile.kube import NAMESPACES, NODES, PODS, Api, Change, KubeError, Object, Reflector, Resource
+from domicile.kube import NAMESPACES, NODES, PODS, Api, Change, Forbidden, KubeError, Object, Reflector, Resource, shape
 from domicile.serving.workload import MODEL_LABEL
 
 _FENCE: Final = tuple(kinds.FENCE.values())
@@ -75,12 +75,12 @@ class Watches:
     @property
     def synced(self) -> bool:
         """Whether every watch that runs has had its first list."""
-        return all(self._reflectors[kind].synced.is_set() for kind in self._running)
+        return all(self._reflectors[kind].synced.is_set() or self._not_permitted(kind) for kind in self._running)
 
     @property
     def failures(self) -> Mapping[Resource, KubeError]:
         """Watches that are not in step, and why."""
-        failed = ((kind, self._reflectors[kind].failure) for kind in self._running)
+        failed = ((kind, self._reflectors[kind].failure) for kind in self._running if not self._not_permitted(kind))
         return {kind: failure for kind, failure in failed if failure is not None}
 
     def all_of(self, kind: Resource) -> tuple[Object, ...]:
@@ -98,9 +98,22 @@ class Watches:
         reflector = self._reflectors.get(kind)
         return reflector.get(name, namespace) if reflector is not None else None
 
+    def _not_permitted(self, kind: Resource) -> bool:
+        """Of a cluster that was joined before there was any isolation: its fence says so, and what is there can be withdrawn."""
+        return kind in _ISOLATION and isinstance(self._reflectors[kind].failure, Forbidden)
+
+    def _isolates(self, kind: Resource, namespace: str, name: str) -> bool:
+        """Whether it keeps a managed namespace to itself. Others may have objects of that kind, and change them as they like."""
+        labels = shape.labels(self.get(NAMESPACES, namespace) or {})
+        return kind in _ISOLATION and name == ISOLATION and is_managed(labels)
+
     def _reflector(self, api: Api, kind: Resource) -> Reflector:
         def changed(change: Change) -> None:
-            if kind in (*_FENCE, *_ISOLATION) or (kind == NAMESPACES and change.key[1] == PROBED_NAMESPACE):
+            if (
+                kind in _FENCE
+                or self._isolates(kind, *change.key)
+                or (kind, change.key[1]) == (NAMESPACES, PROBED_NAMESPACE)
+            ):
                 self._on_fence()
             if kind in _INVENTORY:
                 self._on_inventory()

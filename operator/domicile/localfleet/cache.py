@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import tempfile
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -92,7 +93,8 @@ class Timings:
         known = self._read()
         known[name] = round(seconds, 1)
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        scratch = self._file.with_name(f"timings.{os.getpid()}.tmp")
+        # Members start in threads of one process, and each is measured.
+        scratch = self._file.with_name(f"timings.{os.getpid()}.{threading.get_ident()}.tmp")
         scratch.write_text(json.dumps(known, indent=1, sort_keys=True))
         scratch.replace(self._file)
 
