@@ -27,7 +27,7 @@ def placed(world: World, _shared_operator: OperatorProcess) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Change:
-    """What somebody with all rights and Domicile's own identity does on the member; `to` None means that they delete it."""
+    """What somebody with all rights and Domicile's own identity does on the member; `to` None means that an administrator deletes it."""
 
     path: str
     to: Mapping[str, Any] | None
@@ -35,7 +35,7 @@ class Change:
     def make(self, world: World, namespace: str) -> None:
         path = self.path.format(namespace=namespace)
         if self.to is None:
-            world.intruder("sg").delete(path)
+            world.intruder("sg", "administrator").delete(path)
         else:
             world.intruder("sg").merge(path, dict(self.to))
 

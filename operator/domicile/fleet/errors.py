@@ -64,12 +64,12 @@ class ClaimedByAnother(GateError):
 
 
 class HubBehind(GateError):
-    """A member was looked after in a term of this hub that the hub does not know of: nothing is written to any member."""
+    """A member was looked after in a term of this hub that the hub does not know of: nothing is placed on any member."""
 
     def __init__(self, member: str, seen: Term, current: Term) -> None:
         super().__init__(
             f"{member} was last looked after in epoch {seen.epoch} of this hub, by a process of which the hub, in epoch {current.epoch}, knows"
-            " nothing: it was restored from a backup, or its lease was deleted, or this process leads no more. Nothing is written to any"
+            " nothing: it was restored from a backup, or its lease was deleted, or this process leads no more. Nothing is placed on any"
             " member. Should this hub go on, with what it knows: set spec.confirmedEpoch of RegionalCluster"
             f" {member} to epoch {seen.epoch}, with the reason"
         )
