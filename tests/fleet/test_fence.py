@@ -370,7 +370,11 @@ LAWFUL: Mapping[str, tuple[str, str, Attack]] = {
         "",
         attacks.LEFT_BEHIND["a pod forgotten while it runs"],
     ),
-    "KServe makes Services": (WHO.kserve, "", attacks.IDENTITY_AND_NETWORK["a Service"]),
+    "KServe makes Services": (
+        WHO.kserve,
+        "",
+        Attack("POST", attacks.core("services"), attacks.made("v1", "Service", {"ports": [{"port": 80}]})),
+    ),
     "KServe says how it goes": (WHO.kserve, "", attacks.OF_KSERVE["an InferenceService that says it is ready"]),
     "Domicile changes what it made": (WHO.hub, "", attacks.OF_KSERVE["another artifact"]),
 }
@@ -384,6 +388,13 @@ def test_the_same_is_not_refused_to_who_does_it_lawfully(
     status, said = answer(world.intruder("sg", user, *groups), request_, scene)
     assert "fence.domicile.dev" not in said
     assert status < 300, said
+
+
+def test_no_service_of_a_model_has_a_port_of_its_nodes_not_even_one_that_kserve_makes(
+    scene: Scene, world: World
+) -> None:
+    status, said = answer(world.intruder("sg", WHO.kserve), attacks.IDENTITY_AND_NETWORK["a Service"], scene)
+    assert (status, "exceeded quota: domicile" in said) == (403, True), said
 
 
 FREE: Mapping[str, Attack] = {
