@@ -564,6 +564,19 @@ async def test_a_namespace_is_kept_to_itself_before_anything_is_placed_there() -
     assert api.writes == ["create NetworkPolicy/domicile", "create ResourceQuota/domicile"]
 
 
+async def test_of_two_models_that_come_to_a_namespace_at_once_neither_is_in_the_other_s_way() -> None:
+    guarded = Guarded(api := FakeApi())
+    await guarded.look()
+
+    def meanwhile(verb: str, path: str) -> None:
+        if verb == "POST" and "networkpolicies" in path:
+            isolate(api)
+
+    api.before = meanwhile
+    await guarded.guard.holds_in(api, namespace())
+    assert isolation_of(api) == isolated()
+
+
 OPENED: Mapping[str, Callable[[FakeApi], object]] = {
     "its NetworkPolicy went": lambda api: api.remove(kube.NETWORK_POLICIES, "domicile", "retail-banking"),
     "its ResourceQuota went": lambda api: api.remove(kube.RESOURCE_QUOTAS, "domicile", "retail-banking"),

@@ -50,16 +50,17 @@ class Isolation:
             leading()
             try:
                 await self._have(api, manifest)
-            except (Conflict, Forbidden, NotFound):
-                # In what is on its way out nothing can be made.
-                there = await find(api, NAMESPACES, namespace)
-                if there is not None and not deleting(there):
+            except Conflict:  # Another model of the namespace was quicker, or its deletion.
+                if not as_it_must_be(manifest, await _live(api, manifest)) and not await _going(api, namespace):
+                    raise
+            except (Forbidden, NotFound):
+                if not await _going(api, namespace):
                     raise
 
     async def _have(self, api: Api, manifest: Object) -> None:
         kind, metadata = ISOLATION[manifest["kind"]], manifest["metadata"]
         name, namespace = metadata["name"], metadata["namespace"]
-        live = await find(api, kind, name, namespace)
+        live = await _live(api, manifest)
         if as_it_must_be(manifest, live):
             return
         if live is None:
@@ -79,6 +80,17 @@ class Isolation:
     def _last_seen(self, manifest: Object) -> Object | None:
         metadata = manifest["metadata"]
         return self._seen.get(ISOLATION[manifest["kind"]], metadata["name"], metadata["namespace"])
+
+
+async def _live(api: Api, manifest: Object) -> Object | None:
+    metadata = manifest["metadata"]
+    return await find(api, ISOLATION[manifest["kind"]], metadata["name"], metadata["namespace"])
+
+
+async def _going(api: Api, namespace: str) -> bool:
+    """Whether the namespace is on its way out, or gone: nothing can be made there, and nothing has to be kept to itself."""
+    there = await find(api, NAMESPACES, namespace)
+    return there is None or deleting(there)
 
 
 def as_it_must_be(manifest: Object, live: Object | None) -> bool:
