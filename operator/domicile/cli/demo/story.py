@@ -159,6 +159,8 @@ async def _may_ask(on: Stage, region: Region, path: str) -> None:
         f"without an exception {region.admin.name} may not ask it through the API server: {refused.stderr.strip()}"
     )
     who = await region.admin.kubectl("auth", "whoami", "--output=jsonpath={.status.userInfo.username}")
+    if who.code != 0:
+        raise NotObserved(f"who {region.admin.name} is for {region.name} cannot be told: {who.stderr.strip()}")
     until = (kube.system_clock() + _EXCEPTED_FOR).isoformat(timespec="seconds").replace("+00:00", "Z")
     exception = {
         "user": who.stdout.strip(),
