@@ -6,11 +6,12 @@ from domicile.api import CLAIM, CLAIM_MARK, GRANTS, GROUP, AdmissionGrant, HubCl
 from domicile.fence import cel
 from domicile.fence.pods import MODEL_UID
 from domicile.fence.policy import SUFFIX, Params, Policy, Rule, Validation
+from domicile.fence.writers import KSERVE_GROUP
 
 TERMS: Final = f"terms.{SUFFIX}"
 REMOVALS: Final = f"removals.{SUFFIX}"
 _OF_A_MODEL: Final = (
-    Rule(("serving.kserve.io",), ("inferenceservices", "servingruntimes"), ("DELETE",), "Namespaced"),
+    Rule((KSERVE_GROUP,), ("inferenceservices", "servingruntimes"), ("DELETE",), "Namespaced"),
     Rule(("",), ("serviceaccounts",), ("DELETE",), "Namespaced"),
 )
 

@@ -13,7 +13,7 @@ from domicile.fleet.errors import ClaimedByAnother, HubBehind
 from domicile.fleet.kinds import CLAIMS, FIELD_MANAGER
 from domicile.fleet.lookup import find
 from domicile.fleet.terms import Term, Terms
-from domicile.kube import Api, Clock, Object, only_as, shape
+from domicile.kube import Api, Clock, Object, only_as, rfc3339, shape
 
 LEASE: Final = timedelta(hours=24)
 """For how long a member admits pods without hearing from its hub."""
@@ -142,7 +142,7 @@ class Claimant:
 
     def _as_of_now(self) -> Mapping[str, Any]:
         term = self.standing.office.terms.current
-        until = _text(self.clock() + LEASE)
+        until = rfc3339(self.clock() + LEASE)
         return {"epoch": term.epoch, "token": term.token, "notAfter": until, "connections": self._connections()}
 
     def _connections(self) -> list[dict[str, Any]]:
@@ -156,7 +156,3 @@ def _term(spec: Mapping[str, Any]) -> Term | None:
     if "epoch" not in spec:
         return None
     return Term(shape.number(spec.get("epoch")), shape.text(spec.get("token")))
-
-
-def _text(moment: datetime) -> str:
-    return moment.replace(microsecond=0).isoformat().replace("+00:00", "Z")

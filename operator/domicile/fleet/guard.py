@@ -65,7 +65,6 @@ class Guard:
         self._manifests = guarded.manifests()
         self._seen, self._random, self._may_act, self._on_change = seen, random, may_act, on_change
         self._isolation = Isolation(member, seen)
-        self._arrangement = claimant.arrangement
         self._wake = asyncio.Event()
         self._must_look = False
         self._just_written = False
@@ -82,8 +81,8 @@ class Guard:
 
     def arrange(self, arrangement: Arrangement) -> None:
         """What people arranged for the member, the lawful writers apart, which its fence was made for."""
-        if arrangement != self._arrangement:
-            self._arrangement = self._claimant.arrangement = arrangement
+        if arrangement != self._claimant.arrangement:
+            self._claimant.arrangement = arrangement
             self._claimant.standing.confirmed[self._member.name] = arrangement.confirmed
             self._isolation.callers = arrangement.callers
             self.look_soon()

@@ -1,7 +1,7 @@
 """A small asynchronous Kubernetes client: endpoints, requests, errors, reflectors. It knows no kind of Domicile."""
 
 from domicile.kube import shape
-from domicile.kube.api import Api, Clock, Object, Page, Propagation, WatchEvent, only_as, system_clock
+from domicile.kube.api import Api, Clock, Object, Page, Propagation, WatchEvent, only_as, rfc3339, system_clock
 from domicile.kube.backoff import Backoff
 from domicile.kube.client import KubeClient
 from domicile.kube.credentials import from_secret
@@ -105,6 +105,7 @@ __all__ = [
     "from_secret",
     "in_cluster",
     "only_as",
+    "rfc3339",
     "shape",
     "system_clock",
 ]

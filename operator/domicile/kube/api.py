@@ -22,6 +22,11 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
+def rfc3339(moment: datetime) -> str:
+    """A moment in UTC as metav1.Time has it: to the second, with Z for the zone."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def only_as(resource_version: str) -> Object:
     """An operation of a JSON patch, to go first: with the object at another version by then, the patch is a Conflict. Replaced by what
     it is, the resourceVersion is compared by the API server."""

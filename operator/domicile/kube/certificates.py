@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from domicile.kube.api import rfc3339
 from domicile.kube.errors import CertificateExpired, KubeconfigInvalid
 
 
@@ -24,9 +25,9 @@ class Validity:
     def check(self, server: str, now: datetime) -> None:
         """Raise CertificateExpired unless the certificate is valid at `now`."""
         if now >= self.ends:
-            what, advice = f"expired at {_moment(self.ends)}", "write a kubeconfig with a new one into the Secret"
+            what, advice = f"expired at {rfc3339(self.ends)}", "write a kubeconfig with a new one into the Secret"
         elif now < self.begins:
-            what, advice = f"is not valid before {_moment(self.begins)}", "compare the clocks of the two clusters"
+            what, advice = f"is not valid before {rfc3339(self.begins)}", "compare the clocks of the two clusters"
         else:
             return
         message = f"the {self.which} ({self.subject}) in the kubeconfig for {server} {what}: {advice}"
@@ -96,7 +97,3 @@ def _validity(certificate: x509.Certificate, which: str) -> Validity:
     return Validity(
         which, certificate.subject.rfc4514_string(), certificate.not_valid_before_utc, certificate.not_valid_after_utc
     )
-
-
-def _moment(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

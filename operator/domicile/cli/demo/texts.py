@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from domicile.cli.failure import Failure
+from domicile.kube import rfc3339
 
 CONFIRMED: Final = "domicile.dev/confirmed-change"
 NO_UID: Final = "00000000-0000-0000-0000-000000000000"
@@ -83,9 +84,5 @@ def _with_images(text: str, name: str, model: str, server: str) -> str:
 
 
 def _in_force(text: str, now: datetime) -> str:
-    text = filled(text, _FROM, _moment(now - timedelta(days=1)))
-    return filled(text, _UNTIL, _moment(now + timedelta(days=30)))
-
-
-def _moment(moment: datetime) -> str:
-    return moment.replace(microsecond=0).isoformat().replace("+00:00", "Z")
+    text = filled(text, _FROM, rfc3339(now - timedelta(days=1)))
+    return filled(text, _UNTIL, rfc3339(now + timedelta(days=30)))
