@@ -1,0 +1,116 @@
+"""DSSE envelopes (Dead Simple Signing Envelope, v1) of in-toto Statements: a payload, and signatures over its type and its bytes. Pure."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+IN_TOTO: Final = "application/vnd.in-toto+json"
+STATEMENT: Final = "https://in-toto.io/Statement/v1"
+LONGEST: Final = 1 << 20
+"""Bytes of one envelope: a hundred times what a record is to have."""
+
+
+class Malformed(Exception):
+    """It is no envelope of a Statement."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One signature."""
+
+    keyid: str
+    value: bytes
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A Statement as it was signed. Signatures are over the bytes of the payload, so that nothing is ever written anew to check them."""
+
+    payload: bytes
+    signatures: tuple[Signature, ...]
+
+    @property
+    def signed(self) -> bytes:
+        """What the signatures are over."""
+        return pae(IN_TOTO, self.payload)
+
+    @property
+    def statement(self) -> dict[str, Any]:
+        """The payload, read. Raises Malformed."""
+        found = _object(self.payload)
+        if found.get("_type") != STATEMENT:
+            raise Malformed(f"the payload is no Statement: its _type is {found.get('_type')!r}")
+        return found
+
+    def line(self) -> bytes:
+        """As JSON, without line breaks."""
+        signatures = [{"keyid": each.keyid, "sig": _text(each.value)} for each in self.signatures]
+        return canonical({"payload": _text(self.payload), "payloadType": IN_TOTO, "signatures": signatures})
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """Pre-authentication encoding: the type and the payload, each with its length before it."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def canonical(value: dict[str, Any]) -> bytes:
+    """The same bytes for the same value: keys sorted, no spaces, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def parsed(line: bytes) -> Envelope:
+    """The envelope of a line. Raises Malformed for anything else, also for what has more in it."""
+    found = _object(line)
+    if set(found) != {"payload", "payloadType", "signatures"} or found["payloadType"] != IN_TOTO:
+        raise Malformed(f"it is no envelope of type {IN_TOTO}")
+    signatures = found["signatures"]
+    if not isinstance(signatures, list) or not signatures:
+        raise Malformed("it has no signatures")
+    return Envelope(_bytes(found["payload"]), tuple(_signature(each) for each in cast("list[Any]", signatures)))
+
+
+def _signature(value: Any) -> Signature:
+    if not isinstance(value, dict):
+        raise Malformed("a signature is no object")
+    found = cast("dict[str, Any]", value)
+    if set(found) != {"keyid", "sig"} or not isinstance(found["keyid"], str):
+        raise Malformed("a signature has not just keyid and sig")
+    return Signature(found["keyid"], _bytes(found["sig"]))
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    if len(text) > LONGEST:
+        raise Malformed(f"it has more than {LONGEST} bytes")
+    try:
+        found = json.loads(text, object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"it is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise Malformed("it is no JSON object")
+    return cast("dict[str, Any]", found)
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Malformed("a key is there twice")  # Two readers could see two values.
+    return found
+
+
+def _text(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+def _bytes(value: Any) -> bytes:
+    if not isinstance(value, str):
+        raise Malformed("what is to be base64 is no text")
+    try:
+        found = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Malformed(f"it is no base64: {error}") from error
+    if _text(found) != value:
+        raise Malformed("its base64 is not as it is written")  # Bits at the end that nobody reads could be flipped.
+    return found

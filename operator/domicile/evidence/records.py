@@ -1,0 +1,96 @@
+"""Records: one Statement each, which says its place in the log, what came before it, when, and in which term of the hub. Pure."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, cast
+
+from domicile.evidence.dsse import IN_TOTO, STATEMENT, Envelope, Malformed, Signature, canonical, pae
+from domicile.evidence.keys import Signer
+
+PREDICATE: Final = "https://domicile.dev/evidence/record/v1"
+NOTHING: Final = ""
+"""Digest of the record before the first."""
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_MOMENT: Final = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}\.[0-9]{6}Z")
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is recorded."""
+
+    kind: str
+    """What sort of thing, as one CamelCase word."""
+    subject: str
+    """What it is about, as kind/namespace/name."""
+    digest: str
+    """`sha256:<hex>` of the subject's spec."""
+    body: Mapping[str, Any]
+    """All else that is said, as JSON has it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a record stands in the log."""
+
+    sequence: int
+    """How many records are before it."""
+    previous: str
+    """Digest of the payload of the one before."""
+    time: datetime
+    """When it was recorded, by the hub's clock."""
+    epoch: int
+    """The term of the hub in which it was."""
+
+
+def payload(content: Content, place: Place) -> bytes:
+    """The Statement's bytes."""
+    algorithm, _, value = content.digest.partition(":")
+    return canonical(
+        {
+            "_type": STATEMENT,
+            "subject": [{"name": content.subject, "digest": {algorithm: value}}],
+            "predicateType": PREDICATE,
+            "predicate": {
+                "sequence": place.sequence,
+                "previous": place.previous,
+                "time": place.time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+                "epoch": place.epoch,
+                "kind": content.kind,
+                "body": dict(content.body),
+            },
+        }
+    )
+
+
+def sealed(payload: bytes, signer: Signer) -> Envelope:
+    """The payload, signed."""
+    return Envelope(payload, (Signature(signer.public.keyid, signer.sign(pae(IN_TOTO, payload))),))
+
+
+def digest(payload: bytes) -> str:
+    """By which the next record names this one."""
+    return f"sha256:{hashlib.sha256(payload).hexdigest()}"
+
+
+def place(envelope: Envelope) -> Place:
+    """Where the record says that it stands. Raises Malformed."""
+    statement = envelope.statement
+    predicate = statement.get("predicate")
+    if statement.get("predicateType") != PREDICATE or not isinstance(predicate, dict):
+        raise Malformed(f"it is no record of type {PREDICATE}")
+    found = cast("Mapping[str, Any]", predicate)
+    sequence, previous, time, epoch = (found.get(key) for key in ("sequence", "previous", "time", "epoch"))
+    if type(sequence) is not int or type(epoch) is not int or sequence < 0 or epoch < 0:
+        raise Malformed("its sequence or its epoch is no number")
+    if not isinstance(previous, str) or not (previous == NOTHING or _DIGEST.fullmatch(previous)):
+        raise Malformed("it does not say which record is before it")
+    if not isinstance(time, str) or not _MOMENT.fullmatch(time):
+        raise Malformed("it does not say when it was recorded")
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError as error:
+        raise Malformed(f"there is no such time as {time}") from error
+    return Place(sequence, previous, moment, epoch)

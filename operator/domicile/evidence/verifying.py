@@ -1,0 +1,272 @@
+"""Whether a log is as it was written: offline, from its segments, the public keys, and checkpoints that others kept. Pure.
+
+Each way of tampering has a finding of its own. What was found does not end the look: all of it is told.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from domicile.evidence import checkpoint, dsse, records
+from domicile.evidence.checkpoint import Checkpoint, NotACheckpoint, Note
+from domicile.evidence.keys import PublicKey
+from domicile.evidence.merkle import Tree, leaf
+from domicile.evidence.records import Place
+
+Reason = Literal[
+    "Unreadable", "SignatureInvalid", "KeyUnknown", "KeyRevoked", "Missing", "OutOfOrder", "Repeated", "ChainBroken",
+    "ClockWentBack", "EpochWentBack", "CheckpointInvalid", "TailCut", "Rewritten",
+]  # fmt: skip
+CHECKPOINT: Final = b'{"checkpoint":'
+"""How a line begins that is no record."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it was written."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of the log."""
+
+    name: str
+    content: bytes
+    """Lines: envelopes, and after each batch of them a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Witnessed:
+    """A checkpoint that somebody else kept."""
+
+    where: str
+    """Who: such as the member."""
+    note: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found."""
+
+    findings: tuple[Finding, ...]
+    size: int
+    """How many records there are."""
+    root: bytes | None
+    """Of the tree over them; None where some are missing or cannot be read."""
+    witnessed: tuple[tuple[str, int], ...] = ()
+    """Who kept a checkpoint that the log agrees with, and of how many records."""
+    tree: Tree = field(default_factory=Tree, compare=False)
+    """Of the records that could be read, for who goes on with the log."""
+    last: str = field(default=records.NOTHING, compare=False)
+    """Digest of the last of them."""
+    epoch: int = field(default=0, compare=False)
+    """The term in which it was recorded."""
+
+
+def verify(
+    origin: str, segments: Iterable[Segment], keys: Mapping[str, PublicKey], witnesses: Iterable[Witnessed] = ()
+) -> Report:
+    """Look through a log, which `origin` names. `keys` are those that signed it, by keyid."""
+    look = _Look(origin, keys)
+    for segment in segments:
+        look.through(segment)
+    look.end()
+    agreeing = [(each.where, size) for each in witnesses if (size := look.witness(each)) is not None]
+    root = look.tree.root() if look.whole else None
+    epoch, last = (look.last[0].epoch, look.last[1]) if look.last else (0, records.NOTHING)
+    return Report(tuple(look.findings), look.expected, root, tuple(agreeing), look.tree, last, epoch)
+
+
+@dataclass
+class _Look:
+    origin: str
+    keys: Mapping[str, PublicKey]
+    findings: list[Finding] = field(default_factory=list[Finding])
+    tree: Tree = field(default_factory=Tree)
+    whole: bool = True
+    """Whether the tree is of all records so far."""
+    expected: int = 0
+    """Sequence of the next record."""
+    gaps: list[tuple[int, int, str]] = field(default_factory=list[tuple[int, int, str]])
+    """Records that were passed over: the first, the one after the last, and where."""
+    last: tuple[Place, str] | None = None
+    """The record before, and its digest, where it could be read."""
+    segment: str = ""
+    """Its name."""
+    before: str = ""
+    """Name of the one before it."""
+    begins: bool = False
+    """Whether no record of the segment was seen yet."""
+
+    def through(self, segment: Segment) -> None:
+        """Go on with a segment."""
+        self.before, self.segment, self.begins = self.segment, segment.name, True
+        *lines, rest = segment.content.split(b"\n")
+        for number, line in enumerate(lines, start=1):
+            where = f"{segment.name}:{number}"
+            if line.startswith(CHECKPOINT):
+                self._checkpoint(line, where)
+            else:
+                self._record(line, where)
+        if rest:
+            self._found("Unreadable", f"{segment.name} ends in the middle of a line")
+
+    def end(self) -> None:
+        """Say what is missing: what was passed over may have come later."""
+        for first, end, where in self.gaps:
+            said = f"record {first} is" if end - first == 1 else f"records {first} to {end - 1} are"
+            self._found("Missing", f"{said} missing {where}")
+
+    def witness(self, kept: Witnessed) -> int | None:
+        """How many records it is of, where the log agrees with it."""
+        try:
+            note = checkpoint.parsed(kept.note)
+        except NotACheckpoint as error:
+            self._found("CheckpointInvalid", f"the checkpoint that {kept.where} kept cannot be read: {error}")
+            return None
+        state = note.checkpoint
+        if not self._signed(note, f"the checkpoint that {kept.where} kept"):
+            return None
+        if state.size > self.expected:
+            self._found(
+                "TailCut",
+                f"the log has {self.expected} records, and {kept.where} kept a checkpoint of {state.size}: its tail was cut, or it was"
+                " put back from an older copy",
+            )
+            return None
+        if not self.whole:
+            return None  # What is missing is told already, and there is no root to compare.
+        if self.tree.root(state.size) != state.root:
+            self._found(
+                "Rewritten",
+                f"the first {state.size} records are not those of the checkpoint that {kept.where} kept: history was rewritten",
+            )
+            return None
+        return state.size
+
+    def _found(self, reason: Reason, message: str) -> None:
+        self.findings.append(Finding(reason, message))
+
+    def _record(self, line: bytes, where: str) -> None:
+        try:
+            envelope = dsse.parsed(line)
+            place = records.place(envelope) if self._genuine(envelope, where) else None
+        except dsse.Malformed as error:
+            self._found("Unreadable", f"{where}, which is to be record {self.expected}, cannot be read: {error}")
+            place = None
+        else:
+            if place is not None:
+                self._placed(envelope, place, where)
+        if place is None:
+            self._unknown()
+
+    def _placed(self, envelope: dsse.Envelope, place: Place, where: str) -> None:
+        self._signed_in_time(envelope, place, where)
+        if place.sequence < self.expected:
+            self._late(place, where)
+            return
+        in_step = place.sequence == self.expected
+        if not in_step:
+            self._passed_over(place.sequence, where)
+        self._follows(place, in_step, where)
+        self.last, self.begins = (place, records.digest(envelope.payload)), False
+        self.tree.append(leaf(envelope.signed))
+        self.expected = place.sequence + 1
+
+    def _unknown(self) -> None:
+        """Something stands in the place of a record."""
+        self.whole, self.last, self.begins = False, None, False
+        self.expected += 1
+
+    def _genuine(self, envelope: dsse.Envelope, where: str) -> bool:
+        for each in envelope.signatures:
+            key = self.keys.get(each.keyid)
+            if key is None:
+                self._found(
+                    "KeyUnknown", f"{where} is signed with {each.keyid}, which is none of the keys that are given"
+                )
+                return False
+            if not key.checks(each.value, envelope.signed):
+                said = f"{where}, which is to be record {self.expected}, is not as it was signed"
+                self._found("SignatureInvalid", said)
+                return False
+        return True
+
+    def _signed_in_time(self, envelope: dsse.Envelope, place: Place, where: str) -> None:
+        for key in (self.keys[each.keyid] for each in envelope.signatures):
+            if key.until is not None and place.sequence >= key.until:
+                self._found(
+                    "KeyRevoked",
+                    f"record {place.sequence} ({where}) is signed with {key.keyid}, which was revoked at record {key.until}: it was"
+                    " forged with a key that was stolen, or written after the key was to be out of use",
+                )
+
+    def _late(self, place: Place, where: str) -> None:
+        """A record whose place is before the one that was read last."""
+        self.whole = False
+        for number, (first, end, at) in enumerate(self.gaps):
+            if first <= place.sequence < end:
+                halves = [(first, place.sequence, at), (place.sequence + 1, end, at)]
+                self.gaps[number : number + 1] = [half for half in halves if half[0] < half[1]]
+                self._found("OutOfOrder", f"record {place.sequence} ({where}) stands after record {self.expected - 1}")
+                return
+        self._found("Repeated", f"record {place.sequence} ({where}) is there a second time")
+
+    def _passed_over(self, to: int, where: str) -> None:
+        self.whole = False
+        at = f"before record {to} ({where})"
+        if self.begins and self.before:
+            at = f"at the end of {self.before}, which was cut or put back from an older copy"
+        self.gaps.append((self.expected, to, at))
+
+    def _follows(self, place: Place, in_step: bool, where: str) -> None:
+        said = f"record {place.sequence} ({where})"
+        if self.last is None:
+            if in_step and place.sequence == 0 and place.previous != records.NOTHING:
+                self._found("ChainBroken", f"{said} is the first and names one before it")
+            return
+        before, digest = self.last
+        if in_step and place.previous != digest:
+            self._found("ChainBroken", f"{said} does not follow the one before it: it names another")
+        if place.time < before.time:
+            self._found("ClockWentBack", f"{said} is of {place.time}, and the one before it of {before.time}")
+        if place.epoch < before.epoch:
+            self._found("EpochWentBack", f"{said} is of epoch {place.epoch}, and the one before it of {before.epoch}")
+
+    def _checkpoint(self, line: bytes, where: str) -> None:
+        try:
+            found: Any = json.loads(line)
+            note = checkpoint.parsed(str(found["checkpoint"]))
+        except (ValueError, NotACheckpoint) as error:
+            self.whole = False
+            self._found("CheckpointInvalid", f"the checkpoint at {where} cannot be read: {error}")
+            return
+        if self._signed(note, f"the checkpoint at {where}") and self.whole:
+            self._compare(note.checkpoint, where)
+
+    def _compare(self, state: Checkpoint, where: str) -> None:
+        if state.size != self.expected:
+            self._found(
+                "CheckpointInvalid",
+                f"the checkpoint at {where} is of {state.size} records, and there are {self.expected}",
+            )
+        elif state.root != self.tree.root():
+            self._found("CheckpointInvalid", f"the checkpoint at {where} is of other records than those before it")
+
+    def _signed(self, note: Note, what: str) -> bool:
+        state = note.checkpoint
+        if state.origin != self.origin:
+            self._found("CheckpointInvalid", f"{what} is of another log: {state.origin}")
+            return False
+        signers = [key for key in self.keys.values() if note.signed_by(key)]
+        if not signers:
+            self._found("CheckpointInvalid", f"{what} is signed with none of the keys that are given")
+            return False
+        if all(key.until is not None and state.size > key.until for key in signers):
+            self._found("KeyRevoked", f"{what}, of {state.size} records, is signed with a key that was revoked before")
+            return False
+        return True

@@ -1,0 +1,71 @@
+"""Envelopes are DSSE's, and what is not one exactly is refused."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from domicile.evidence import dsse
+from domicile.evidence.dsse import Envelope, Malformed, Signature
+
+PAYLOAD = dsse.canonical({"_type": dsse.STATEMENT, "subject": []})
+ENVELOPE = Envelope(PAYLOAD, (Signature("sha256:1", b"signature"),))
+
+
+def test_what_is_signed_is_the_example_of_the_specification() -> None:
+    assert dsse.pae("http://example.com/HelloWorld", b"hello world") == (
+        b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+    )
+
+
+def test_an_envelope_is_one_line_and_reads_as_it_was_written() -> None:
+    line = ENVELOPE.line()
+    assert b"\n" not in line
+    assert dsse.parsed(line) == ENVELOPE
+    assert ENVELOPE.statement == {"_type": dsse.STATEMENT, "subject": []}
+    assert ENVELOPE.signed == dsse.pae(dsse.IN_TOTO, PAYLOAD)
+
+
+def line(**changed: Any) -> bytes:
+    found = {**json.loads(ENVELOPE.line()), **changed}
+    return json.dumps({key: value for key, value in found.items() if value is not None}).encode()
+
+
+SIGNATURE = {"keyid": "k", "sig": ""}
+WRONG = {
+    "no JSON": (b"{", "it is no JSON"),
+    "nested without end": (b"[" * 100_000, "it is no JSON"),
+    "no object": (b"[]", "it is no JSON object"),
+    "too long": (b'"' + b"x" * dsse.LONGEST + b'"', "more than"),
+    "a key twice": (b'{"payload": "", "payload": ""}', "a key is there twice"),
+    "something more": (line(more=1), "it is no envelope"),
+    "something less": (line(payload=None), "it is no envelope"),
+    "another type": (line(payloadType="text/plain"), "it is no envelope"),
+    "no signatures": (line(signatures=[]), "it has no signatures"),
+    "signatures that are no list": (line(signatures={}), "it has no signatures"),
+    "a signature that is no object": (line(signatures=["x"]), "a signature is no object"),
+    "a signature with more": (line(signatures=[{**SIGNATURE, "more": 1}]), "not just keyid and sig"),
+    "a keyid that is a number": (line(signatures=[{**SIGNATURE, "keyid": 1}]), "not just keyid and sig"),
+    "a payload that is a number": (line(payload=1), "is no text"),
+    "a payload that is no base64": (line(payload="!"), "it is no base64"),
+    "bits that nobody reads": (line(payload="QQ==".replace("Q=", "R=")), "not as it is written"),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), WRONG.values(), ids=WRONG)
+def test_what_is_no_envelope(text: bytes, says: str) -> None:
+    with pytest.raises(Malformed, match=says):
+        dsse.parsed(text)
+
+
+@pytest.mark.parametrize("payload", [b"{}", b'{"_type": "https://in-toto.io/Statement/v0.1"}', b"x", b"[]"])
+def test_what_is_no_statement(payload: bytes) -> None:
+    with pytest.raises(Malformed):
+        _ = Envelope(payload, ()).statement
+
+
+def test_what_has_no_place_in_json_is_not_written() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        dsse.canonical({"nan": float("nan")})
+    assert base64.b64encode(dsse.canonical({"b": 1, "a": "ü"})) == base64.b64encode('{"a":"ü","b":1}'.encode())

@@ -1,0 +1,298 @@
+"""The embedded store: what it acknowledged is on the disk, in order and signed, whatever happens to the process or the disk."""
+
+import asyncio
+import errno
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from domicile.evidence import dsse, keys, merkle, records
+from domicile.evidence.checkpoint import parsed
+from domicile.evidence.store import Log, LogDamaged, StaleEpoch, StoreDown, open_log
+from domicile.evidence.verifying import Report, Segment, Witnessed, verify
+from evidence import appending
+from evidence.logs import NEXT, ORIGIN, OURS, content
+
+ROUNDS = 1_000 if os.environ.get("DOMICILE_TESTS") == "full" else 6
+"""How often a process is killed."""
+
+
+def opened(directory: Path, **more: Any) -> Log:
+    return open_log(directory, ORIGIN, OURS, lambda: datetime.now(UTC), **more)
+
+
+def looked_at(directory: Path) -> Report:
+    return verify(ORIGIN, segments(directory), keys.by_id([OURS.public]))
+
+
+def segments(directory: Path) -> Iterable[Segment]:
+    return [Segment(path.name, path.read_bytes()) for path in sorted(directory.glob("*.jsonl"))]
+
+
+async def write(directory: Path, *batches: int, **more: Any) -> None:
+    log = opened(directory, **more)
+    for count in batches:
+        await asyncio.gather(*(log.append(content(number), 3) for number in range(count)))
+    await log.close()
+
+
+async def test_what_is_appended_at_once_is_one_batch_and_all_of_it_verifies(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    receipts = await asyncio.gather(*(log.append(content(number), 3) for number in range(20)))
+    await log.close()
+    assert [each.sequence for each in receipts] == list(range(20))
+    (segment,) = segments(tmp_path)
+    assert segment.content.count(b'{"checkpoint"') == 1
+    report = looked_at(tmp_path)
+    assert (report.findings, report.size, report.last) == ((), 20, receipts[-1].digest)
+    assert report.root == parsed(log.note()).checkpoint.root
+
+
+async def test_a_log_that_is_opened_again_goes_on_and_shows_that_it_begins_as_before(tmp_path: Path) -> None:
+    await write(tmp_path, 3, 4)
+    log = opened(tmp_path)
+    before = parsed(log.note()).checkpoint
+    assert (len(log), before.size) == (7, 7)
+    assert (await log.append(content(7), 4)).sequence == 7
+    after = parsed(log.note()).checkpoint
+    assert merkle.extends(before.root, 7, after.root, 8, log.consistency(7))
+    await log.close()
+    assert looked_at(tmp_path).findings == ()
+
+
+async def test_a_log_goes_on_under_another_key(tmp_path: Path) -> None:
+    await write(tmp_path, 3)
+    with pytest.raises(LogDamaged, match="none of the keys that are given, and 3 more"):
+        open_log(tmp_path, ORIGIN, NEXT, lambda: datetime.now(UTC))
+    log = open_log(tmp_path, ORIGIN, NEXT, lambda: datetime.now(UTC), signed_before=[OURS.public])
+    await log.append(content(3), 3)
+    await log.close()
+    assert verify(ORIGIN, segments(tmp_path), keys.by_id([OURS.public, NEXT.public])).findings == ()
+
+
+async def test_a_full_segment_is_followed_by_another_also_after_opening_again(tmp_path: Path) -> None:
+    for _ in range(3):
+        await write(tmp_path, 2, 2, 2, segment_bytes=3_000)
+    names = [path.name for path in sorted(tmp_path.glob("*.jsonl"))]
+    assert len(names) > 2
+    assert names[0] == f"{0:020}.jsonl"
+    assert looked_at(tmp_path).findings == ()
+    assert looked_at(tmp_path).size == 18
+
+
+async def test_cut_at_any_byte_it_opens_with_all_that_was_acknowledged(tmp_path: Path) -> None:
+    await write(tmp_path, 3)
+    (path,) = tmp_path.glob("*.jsonl")
+    kept = path.read_bytes()
+    await write(tmp_path, 2)
+    whole = path.read_bytes()
+    for end in (*range(len(kept), len(whole), 37), len(whole) - 1):
+        path.write_bytes(whole[:end])
+        log = opened(tmp_path)
+        assert len(log) == 3, end
+        aside = sorted(tmp_path.glob("*.torn-at-*"))
+        assert b"".join(each.read_bytes() for each in aside) == whole[len(kept) : end]
+        await log.append(content(3), 3)
+        await log.close()
+        assert looked_at(tmp_path).findings == ()
+        for each in aside:
+            each.unlink()
+
+
+async def test_a_segment_that_was_begun_and_not_written_is_gone_on_with(tmp_path: Path) -> None:
+    await write(tmp_path, 3, segment_bytes=1)
+    (tmp_path / f"{3:020}.jsonl").touch()
+    await write(tmp_path, 1, segment_bytes=1)
+    assert (looked_at(tmp_path).findings, looked_at(tmp_path).size) == ((), 4)
+
+
+async def test_what_was_changed_before_the_end_is_not_opened(tmp_path: Path) -> None:
+    await write(tmp_path, 3, 3)
+    (path,) = tmp_path.glob("*.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join((*lines[:1], *lines[2:])))
+    with pytest.raises(LogDamaged, match="record 1 is missing"):
+        opened(tmp_path)
+    path.write_bytes(b"".join(lines))
+    await write(tmp_path, 1)
+
+
+async def test_a_log_that_was_put_back_from_a_backup_is_not_opened_where_a_member_knows_of_more(tmp_path: Path) -> None:
+    await write(tmp_path, 3)
+    (path,) = tmp_path.glob("*.jsonl")
+    backup = path.read_bytes()
+    log = opened(tmp_path)
+    await log.append(content(3), 3)
+    kept = Witnessed("sg", log.note())
+    await log.close()
+    path.write_bytes(backup)
+    with pytest.raises(LogDamaged, match="sg kept a checkpoint of 4"):
+        opened(tmp_path, witnesses=[kept])
+
+
+async def test_two_processes_do_not_write_one_log(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    with pytest.raises(StoreDown, match="another process has the log"):
+        opened(tmp_path)
+    await log.close()
+    await opened(tmp_path).close()
+
+
+def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreDown, match="cannot be opened"):
+        opened(tmp_path / "file" / "log")
+
+
+def test_a_log_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / f"{0:020}.jsonl").mkdir()
+    for _ in range(2):  # And is not kept locked.
+        with pytest.raises(StoreDown, match="cannot be read"):
+            opened(tmp_path)
+
+
+def failing(number: int, how: Callable[..., Any], after: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    """In place of `how`: the call of that number fails as on a full disk, after `after` was done."""
+    calls = 0
+
+    def call(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == number:
+            if after is not None:
+                after(*arguments)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return how(*arguments)
+
+    return call
+
+
+def half(file: int, content: memoryview) -> None:
+    os.pwrite(file, content[: len(content) // 2], os.fstat(file).st_size)
+
+
+FAILS: dict[str, tuple[str, Callable[[], Callable[..., Any]]]] = {
+    "nothing is written": ("write", lambda: failing(1, os.write)),
+    "a part is written": ("write", lambda: failing(1, os.write, half)),
+    "it is written and not synced": ("fsync", lambda: failing(1, os.fsync)),
+    "it cannot be opened anew": ("ftruncate", lambda: failing(1, os.ftruncate)),
+}
+
+
+@pytest.mark.parametrize("case", FAILS)
+async def test_what_the_disk_does_not_take_does_not_count_and_what_comes_after_does(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, fails = FAILS[case]
+    await write(tmp_path, 1)
+    log = opened(tmp_path)
+    if name != "ftruncate":
+        await log.append(content(1), 3)  # It has the file open.
+    monkeypatch.setattr(os, name, fails())
+    with pytest.raises(StoreDown, match="No space left on device"):
+        await log.append(content(2), 3)
+    counted = len(log)
+    receipt = await log.append(content(1), 3)
+    await log.close()
+    assert receipt.sequence == counted
+    assert looked_at(tmp_path).findings == ()
+    assert looked_at(tmp_path).size == counted + 1
+
+
+async def test_a_term_that_is_over_records_nothing_more(tmp_path: Path) -> None:
+    await write(tmp_path, 1)
+    log = opened(tmp_path)
+    with pytest.raises(StaleEpoch, match="epoch 2 is over: epoch 3 has recorded"):
+        await log.append(content(1), 2)
+    await log.append(content(1), 4)
+    with pytest.raises(StaleEpoch):
+        await log.append(content(2), 3)
+    await log.close()
+    assert looked_at(tmp_path).size == 2
+
+
+async def test_a_clock_that_was_set_back_keeps_nobody_from_recording(tmp_path: Path) -> None:
+    await write(tmp_path, 1)
+    log = open_log(tmp_path, ORIGIN, OURS, lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    await log.append(content(1), 3)
+    await log.close()
+    await write(tmp_path, 1)
+    assert [found.reason for found in looked_at(tmp_path).findings] == ["ClockWentBack"]
+
+
+async def test_who_no_longer_waits_is_recorded_all_the_same(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    gone = asyncio.create_task(log.append(content(0), 3))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert (await log.append(content(1), 3)).sequence == 1
+    await log.close()
+    assert looked_at(tmp_path).size == 2
+
+
+# Whole processes, killed.
+
+
+def begin(directory: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(appending.__file__), str(directory), *more]
+    path = os.pathsep.join(filter(None, sys.path))
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path})
+
+
+def acknowledged(told: str) -> dict[int, str]:
+    """Digests by sequence. The last line may be half a one."""
+    lines = (line.split() for line in told.rpartition("\n")[0].splitlines())
+    return {int(sequence): digest for sequence, digest in (line for line in lines if line[0].isdigit())}
+
+
+def on_the_disk(directory: Path) -> dict[int, str]:
+    """After it was opened once more."""
+    lines = [line for each in segments(directory) for line in each.content.splitlines()]
+    payloads = [dsse.parsed(line).payload for line in lines if not line.startswith(b'{"checkpoint"')]
+    return {number: records.digest(payload) for number, payload in enumerate(payloads)}
+
+
+def open_and_close(directory: Path) -> None:
+    """As the next process does it."""
+
+    async def one_more() -> None:
+        log = opened(directory)
+        await log.append(content(0), 1)
+        await log.close()
+
+    asyncio.run(one_more())
+
+
+def test_what_a_killed_process_had_acknowledged_is_there(tmp_path: Path) -> None:
+    random, known = Random(7), dict[int, str]()
+    for _ in range(ROUNDS):
+        process = begin(tmp_path)
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("open")
+        time.sleep(random.uniform(0, 0.15))
+        process.kill()
+        known |= acknowledged(process.communicate()[0])
+        open_and_close(tmp_path)
+        assert looked_at(tmp_path).findings == ()
+        assert known.items() <= on_the_disk(tmp_path).items()
+    assert known, "something was acknowledged"
+
+
+def test_on_a_disk_that_is_full_what_was_acknowledged_is_there_and_nothing_more_is(tmp_path: Path) -> None:
+    """The kernel refuses files beyond a size, here of 15,000 bytes."""
+    process = begin(tmp_path, "15000")
+    told, _ = process.communicate(timeout=30)
+    assert "File too large" in told
+    known = acknowledged(told)
+    open_and_close(tmp_path)
+    assert known.items() <= on_the_disk(tmp_path).items()
+    assert looked_at(tmp_path).size == len(known) + 1
+    assert looked_at(tmp_path).findings == ()
