@@ -200,3 +200,51 @@ def test_models_that_fare_alike_have_the_same_verdict() -> None:
     )
     assert first is second
     assert first != other
+
+
+# What is kept, and must not be mistaken for another.
+
+SOON = NOW + timedelta(hours=1)
+TRIAL = policy("trial", rules=[rule("later", f"now < timestamp('{SOON.isoformat()}')")], spec={"mode": "Audit"})
+REGISTERED = policy(rules=[rule("reg", None, onUnmet="RequireRecord", record="outsourcing")])
+BEFORE_ITS_END: dict[str, dict[str, Any]] = {
+    "what a policy in Audit mode reports changes": {"policies": [policy(), TRIAL]},
+    "a further record begins, and may be the one that settles": {
+        "policies": [REGISTERED],
+        "records": [record("a", validUntil=LONG_AHEAD), record("b", validFrom=SOON, validUntil=LONG_AHEAD)],
+    },
+}
+
+
+@pytest.mark.parametrize("changed", BEFORE_ITS_END.values(), ids=BEFORE_ITS_END)
+def test_a_lawful_verdict_is_looked_at_again_before_it_ends_where(changed: dict[str, Any]) -> None:
+    (found,) = verdicts(attested(attestation("a"), **changed)).values()
+    assert isinstance(found, Lawful)
+    assert found.look_again == SOON < found.until
+
+
+def test_two_rules_that_want_the_same_record_are_told_each_by_its_own_name() -> None:
+    twice = [rule(name, None, onUnmet="RequireRecord", record="outsourcing") for name in ("one", "two")]
+    (found,) = verdicts(attested(attestation("a"), policies=[policy(rules=twice)])).values()
+    assert isinstance(found, Unlawful)
+    assert [each.rule for each in found.findings] == ["one", "two"]
+    assert len({each.message for each in found.findings}) == 1
+
+
+def test_what_is_said_of_a_pool_names_that_pool_and_what_is_wrong_there() -> None:
+    def pooled(name: str, of: str, workers: str) -> Any:
+        pool = {"name": name, "nodeSelector": {"node-restriction.kubernetes.io/site": name}}
+        return attestation(of, of=of, workers=None, has={"nodePools": [{**pool, "workers": {"jurisdiction": workers}}]})
+
+    found = verdicts(
+        attested(pooled("east", "sg", "DE"), pooled("west", "de", "PH"), members=[member("sg"), member("de")])
+    )
+    told = {
+        name: [(f.pool, f.message.partition(",")[0]) for f in verdict.findings]
+        for name, verdict in found.items()
+        if isinstance(verdict, Unlawful)
+    }
+    assert told == {
+        "sg": [("east", "pool east: worker nodes are in DE")],
+        "de": [("west", "pool west: worker nodes are in PH")],
+    }
