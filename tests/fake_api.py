@@ -47,7 +47,7 @@ class FakeApi:
             self.put(kinds.GRANTS, _no_grants(fence.PROBED_NAMESPACE))
             for manifest in FENCE.manifests():
                 self.put(kinds.FENCE[manifest["kind"]], manifest)
-            for manifest in fence.isolation(fence.PROBED_NAMESPACE, ()):
+            for manifest in fence.isolation(fence.PROBED_NAMESPACE):
                 self.put(kinds.ISOLATION[manifest["kind"]], manifest)
 
     def put(self, kind: kube.Resource, manifest: Mapping[str, Any], **metadata: Any) -> dict[str, Any]:
@@ -338,7 +338,7 @@ class FakeDefence:
         if self.problem is not None:
             raise self.problem
 
-    async def holds_in(self, api: kube.Api, namespace: kube.Object) -> None:
+    async def holds_in(self, api: kube.Api, namespace: kube.Object, model: str = "") -> None:
         self.asked.append(namespace["metadata"]["name"])
         self.confirm()
 

@@ -20,10 +20,15 @@ RULES: list[Manifest] = [
     {"name": "registered", "onUnmet": "RequireRecord", "record": "outsourcing", "basis": BASIS},
 ]
 PLACES = ("workers", "controlPlane", "operator", "operatorParent", "keyStore", "registry", "telemetry", "hub")
+PEERS = ("callers", "egress")
 SPEC: Manifest = {
     "mode": "Enforce",
     "appliesTo": {"dataClasses": ["customer.pii"], "namespaceSelector": {"matchLabels": {"unit": "retail"}}},
-    "allow": {**{place: ["SG", "MY"] for place in PLACES}, "hosts": ["a.example", "b.example"]},
+    "allow": {
+        **{place: ["SG", "MY"] for place in PLACES},
+        "hosts": ["a.example", "b.example"],
+        **{way: ["gateway", "dns"] for way in PEERS},
+    },
     "rules": RULES,
     "exceptions": "Forbid",
     "onContradiction": "Deny",
@@ -43,6 +48,7 @@ def ruled(**changes: Any) -> Manifest:
 WEAKER: dict[str, tuple[Manifest, str]] = {
     **{f"allow.{each} gets a country": ({"allow": {each: ["SG", "MY", "ID"]}}, f"allow.{each}") for each in PLACES},
     "allow.hosts gets a host": ({"allow": {"hosts": ["a.example", "c.example"]}}, "allow.hosts"),
+    **{f"allow.{each} gets a peer": ({"allow": {each: ["gateway", "web-proxy"]}}, f"allow.{each}") for each in PEERS},
     "allow.workers is another country": ({"allow": {"workers": ["PH"]}}, "allow.workers"),
     "allow.workers gets a group": ({"allow": {"workers": ["SG", "group:asean"]}}, "allow.workers"),
     "two lists": ({"allow": {"registry": ["DE"], "keyStore": ["DE"]}}, "(allow.keyStore, allow.registry)"),
@@ -76,6 +82,8 @@ STRONGER: dict[str, Manifest] = {
     "allow.hub is left out, which is nowhere": {"allow": {"hub": None}},
     "allow.workers in another order": {"allow": {"workers": ["MY", "SG"]}},
     "allow.hosts loses a host": {"allow": {"hosts": ["b.example"]}},
+    **{f"allow.{each} loses a peer": {"allow": {each: ["dns"]}} for each in PEERS},
+    **{f"allow.{each} is emptied": {"allow": {each: []}} for each in PEERS},
     "a rule more": {"rules": [*RULES, {**RULES[0], "name": "more"}]},
     "a rule more, in front": {"rules": [{**RULES[1], "name": "more"}, *RULES]},
     "its own basis": {"basis": {**BASIS, "clause": "21"}},

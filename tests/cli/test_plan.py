@@ -237,7 +237,7 @@ def test_the_matrix_has_every_rule_of_every_policy_on_every_cluster_and_pool(tmp
     (model,) = p.answer("plan", path, "--matrix")["models"]
     rows = model["matrix"]
     rules = {(row["policy"], row["rule"]) for row in rows}
-    assert len(rules) == 10 + 1 + 10
+    assert len(rules) == 12 + 1 + 12
     assert len(rows) == 2 * len(rules)
     assert {(row["cluster"], row["pool"]) for row in rows} == {("ph", ""), ("sg", "own")}
 

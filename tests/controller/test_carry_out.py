@@ -105,6 +105,10 @@ OUTCOMES: dict[str, tuple[Any, str]] = {
     "a hub that is behind": (BEHIND, str(BEHIND)),
     "nothing, it only takes its time": (fleet.Withdrawing(("Pod/x",)), ""),
     "an API server that fails, in words that may change": (DOWN, ""),
+    "rights that are missing": (
+        kube.Forbidden(403, "Forbidden", "may not, on port 4711", {}, "DELETE"),
+        "the member does not let Domicile do it: `domicile cluster join` gives the rights that are missing",
+    ),
     "nothing any more": (fleet.Withdrawn(), ""),
 }
 

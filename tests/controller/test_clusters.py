@@ -9,7 +9,7 @@ import pytest
 import builders as a
 from controller.fakes import Later
 from domicile import fleet, placement, residency
-from domicile.api import RegionalCluster, RegionalClusterStatus
+from domicile.api import Peer, RegionalCluster, RegionalClusterStatus
 from domicile.controller.clusters import Clusters
 from domicile.controller.members import Members
 from domicile.controller.store import Store
@@ -112,19 +112,30 @@ def test_a_cluster_that_was_removed_is_told() -> None:
     assert shell.members.views() == {}
 
 
-def test_what_a_person_confirmed_of_the_hub_s_terms_and_who_may_ask_is_passed_on() -> None:
+def test_what_a_person_confirmed_of_the_hub_s_terms_is_passed_on() -> None:
     shell = Shell()
     shell.connect()
     assert shell.connections.arrangement == fleet.Arrangement()
     shell.raw["metadata"]["resourceVersion"] = "2"
     shell.raw["spec"] = {
         **shell.raw["spec"],
-        "callers": ["gateway"],
         "confirmedEpoch": {"epoch": 9, "reason": "restored from the backup of Friday"},
     }
     shell.store.clusters.put(shell.raw)
     shell.connect()
-    assert shell.connections.arrangement == fleet.Arrangement(callers=("gateway",), confirmed=9)
+    assert shell.connections.arrangement == fleet.Arrangement(confirmed=9)
+
+
+def test_who_models_may_have_to_do_with_there_is_seen_of_the_cluster() -> None:
+    shell = Shell()
+    shell.connect()
+    shell.raw["metadata"]["resourceVersion"] = "2"
+    shell.raw["spec"] = {**shell.raw["spec"], "peers": [{"name": "gateway", "namespaces": ["edge"]}]}
+    shell.store.clusters.put(shell.raw)
+    assert shell.connect() == 1
+    view = shell.members.view("sg")
+    assert view is not None
+    assert view.peers == (Peer(name="gateway", namespaces=("edge",)),)
 
 
 def test_one_that_was_removed_while_nobody_listened_is_forgotten() -> None:

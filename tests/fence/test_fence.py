@@ -86,9 +86,20 @@ def test_pods_are_held_against_the_grant_of_their_namespace_and_the_claim_of_the
 def test_one_term_of_the_hub_grants_at_a_time_and_what_is_granted_is_not_deleted() -> None:
     assert spec("terms")["paramKind"] == spec("lease")["paramKind"]
     assert spec("removals")["paramKind"] == spec("grants")["paramKind"]
-    assert looked_at("terms", "CREATE") == looked_at("terms", "UPDATE") == {"domicile.dev/admissiongrants"}
-    of_a_model = {"serving.kserve.io/inferenceservices", "serving.kserve.io/servingruntimes", "/serviceaccounts"}
-    assert looked_at("removals", "DELETE") == of_a_model
+    assert (
+        looked_at("terms", "CREATE")
+        == looked_at("terms", "UPDATE")
+        == {
+            "domicile.dev/admissiongrants",
+            "networking.k8s.io/networkpolicies",
+        }
+    )
+    assert looked_at("removals", "DELETE") == {
+        "serving.kserve.io/inferenceservices",
+        "serving.kserve.io/servingruntimes",
+        "/serviceaccounts",
+        "networking.k8s.io/networkpolicies",
+    }
     for policy in ("terms", "removals"):
         condition = spec(policy)["matchConditions"][0]["expression"]
         assert f'(request.userInfo.username == "{WHO.hub}")' in condition

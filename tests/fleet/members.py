@@ -103,7 +103,9 @@ class Members:
         self, region: localfleet.Region, workload: serving.Workload, until: datetime | None = None
     ) -> tuple[str, ...]:
         lawful = residency.Lawful(identity(region), ("p",), ("a",), until or _UNTIL)
-        permit = residency.permit(workload.model, lawful, builders.grounds(artifacts=workload.artifacts))
+        permit = residency.permit(
+            workload.model, lawful, builders.grounds(artifacts=workload.artifacts, network=workload.network)
+        )
         return (await self.fleet.place(permit, workload, datetime.now(UTC))).written
 
 
@@ -150,6 +152,13 @@ def intruder(region: localfleet.Region, user: str = USER, *groups: str) -> local
 def mark(region: localfleet.Region) -> str:
     """Of the term in which a member is claimed: what is granted there bears it."""
     return "{hub}/{epoch}/{token}".format(**region.api().get(CLAIM)["spec"])
+
+
+def in_namespace(name: str) -> dict[str, Any]:
+    """As a peer in a NetworkPolicy."""
+    unmanaged = {"key": "domicile.dev/managed", "operator": "NotIn", "values": ["true"]}
+    named = {"kubernetes.io/metadata.name": name}
+    return {"namespaceSelector": {"matchExpressions": [unmanaged], "matchLabels": named}}
 
 
 def client(text: str) -> kube.KubeClient:

@@ -121,6 +121,10 @@ REFUSED_NAMES = {
     "too long": ("a" * 41, "the name must be a DNS label of at most 40 characters that begins with a letter"),
     "beginning with a digit": ("7b-chat", "the name must be a DNS label of at most 40 characters"),
     "with a dot": ("iris.v1", "the name must be a DNS label of at most 40 characters"),
+    "domicile": (
+        "domicile",
+        "a model cannot be named domicile: what keeps its namespace to itself on a member has that",
+    ),
     "default": ("default", "a model cannot be named default: the ServiceAccount of its name would be the one that"),
 }
 

@@ -158,7 +158,8 @@ def _written_once(world: World, before: Mapping[str, int], namespace: str) -> No
         "admissiongrants",  # and then the model's entry.
         "inferenceservices",
         "namespaces",
-        "networkpolicies",
+        "networkpolicies",  # Of the namespace,
+        "networkpolicies",  # and of the model.
         "resourcequotas",
         "serviceaccounts",
         "servingruntimes",

@@ -10,8 +10,9 @@ import pytest
 from domicile import fleet as gate
 from domicile import kube, localfleet, serving
 from domicile.fleet import checks, kinds
+from domicile.fleet.marking import MARKED, marked
 from domicile.localfleet import ApiClient
-from fleet.members import PINNED, USER, Members, client, grant, identity, intruder, members, workload, writes
+from fleet.members import PINNED, USER, Members, client, grant, identity, intruder, mark, members, workload, writes
 from waiting import eventually
 
 SERVICE = "/apis/serving.kserve.io/v1beta1/namespaces/{}/inferenceservices/scorer"
@@ -57,16 +58,17 @@ def at(template: str, wanted: serving.Workload) -> str:
     return template.format(wanted.model.namespace)
 
 
-async def test_one_placement_in_a_new_namespace_is_eight_writes_and_a_second_none_and_nothing_is_left_after_withdrawing(
+async def test_one_placement_in_a_new_namespace_is_nine_writes_and_a_second_none_and_nothing_is_left_after_withdrawing(
     m: Members, sg: localfleet.Region, hub_namespace: str
 ) -> None:
     wanted = workload(hub_namespace)
     begun = sg.audit_log.stat().st_size
-    names = ("AdmissionGrant/grants", "ServiceAccount/scorer", "ServingRuntime/scorer", "InferenceService/scorer")
+    kinds = ("ServiceAccount", "NetworkPolicy", "ServingRuntime", "InferenceService")
+    names = ("AdmissionGrant/grants", *(f"{kind}/scorer" for kind in kinds))
     assert await m.place(sg, wanted) == (f"Namespace/{hub_namespace}", *names)
     seen = await served(m, wanted)
     assert not serving.differs(wanted, seen)
-    assert {"ServingRuntime", "ServiceAccount"} == set(seen.companions)
+    assert {"ServingRuntime", "NetworkPolicy", "ServiceAccount"} == set(seen.companions)
     assert [deployment.workload for deployment in seen.deployments] == [wanted.digest]
     assert await m.place(sg, wanted) == ()
     assert writes(sg, USER, begun) == [
@@ -76,6 +78,7 @@ async def test_one_placement_in_a_new_namespace_is_eight_writes_and_a_second_non
         "create resourcequotas/domicile",
         "patch admissiongrants/grants",
         "patch serviceaccounts/scorer",
+        "patch networkpolicies/scorer",
         "patch servingruntimes/scorer",
         "patch inferenceservices/scorer",
     ]
@@ -86,10 +89,11 @@ async def test_one_placement_in_a_new_namespace_is_eight_writes_and_a_second_non
     ]
     await api.close()
     assert not left
-    assert writes(sg, USER, begun)[8:] == [
+    assert writes(sg, USER, begun)[9:] == [
         "patch admissiongrants/grants",
         "delete inferenceservices/scorer",
         "delete servingruntimes/scorer",
+        "delete networkpolicies/scorer",
         "delete serviceaccounts/scorer",
     ]
     await eventually(lambda: m.fleet.seen("sg", wanted.model) == serving.SeenWorkload())
@@ -208,8 +212,9 @@ async def test_a_uid_in_an_applied_manifest_is_a_precondition_for_the_api_server
     wanted = workload(hub_namespace)
     intruder(sg).create({**wanted.namespace})
     api = client(grant(sg))
-    for manifest in (*wanted.companions, wanted.inference_service):
-        kind = checks.resource_of(manifest)
+    for plain in (*wanted.companions, wanted.inference_service):
+        kind = checks.resource_of(plain)
+        manifest = marked(plain, mark(sg)) if kind in MARKED else plain
         other = {**manifest, "metadata": {**manifest["metadata"], "uid": "11111111-1111-1111-1111-111111111111"}}
         with pytest.raises(kube.Conflict):
             await api.apply(kind, other, field_manager="domicile", force=True)

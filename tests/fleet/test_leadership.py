@@ -133,7 +133,10 @@ def test_a_leader_that_hangs_is_succeeded_and_does_not_act_when_it_wakes(
     assert [str(w) for w in since["sg"]] == [], "the one that woke wrote where it had been about to write"
     assert Counter((w.resource, w.name) for w in audit.accepted(since["ph"])) == {
         ("admissiongrants", "grants"): 1,
-        **{(resource, "after"): 1 for resource in ("inferenceservices", "servingruntimes", "serviceaccounts")},
+        **{
+            (resource, "after"): 1
+            for resource in ("inferenceservices", "servingruntimes", "networkpolicies", "serviceaccounts")
+        },
     }
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import pytest
 
 from domicile import fence
+from domicile.api import Peer, PeerPort
 from domicile.localfleet import apiclient, certs, images, waiting
 from domicile.localfleet.fleet import Fleet, Region
 from domicile.localfleet.realnode import policies
@@ -221,14 +222,69 @@ def test_a_namespace_that_is_allowed_in_comes_in_and_no_other(denied: Net) -> No
     assert not denied.guarded.reaches(denied.friend.target)  # to be called is not to call
 
 
-def test_what_domicile_writes_lets_its_callers_in_and_nobody_out(net: Net) -> None:
-    """The NetworkPolicy of a managed namespace, as the guard of the fence keeps it there."""
-    policy, _ = fence.isolation(net.guarded.namespace, (net.friend.namespace,))
+@pytest.fixture
+def isolated(net: Net) -> Net:
+    """The managed namespace has the NetworkPolicy that the guard of the fence keeps there."""
+    policy, _ = fence.isolation(net.guarded.namespace)
     net.write(policy["spec"], "domicile")
     eventually("the policy is in force", lambda: not net.stranger.reaches(net.guarded.target))
-    assert net.friend.reaches(net.guarded.target)
-    calls = {name: (net.guarded, to) for name, to in (("friend", net.friend.target), ("host", net.host))}
-    assert reached(calls) == set()
+    return net
+
+
+def let_through(net: Net, port: int, *, callers: Iterable[Peer] = (), egress: Iterable[Peer] = ()) -> None:
+    """For the guarded pod, as the gate writes it for a model. Its neighbour in the namespace gets the like later, to tell when that is in
+    force."""
+    net.write(dict(fence.let_through({"app": net.guarded.name}, port, callers, egress)), net.guarded.name)
+    free_neighbour(net)
+
+
+def peer(pod: Pod, port: int | None = None) -> Peer:
+    return Peer(name="peer", namespaces=(pod.namespace,), ports=(PeerPort(port=port),) if port else ())
+
+
+def all_calls(net: Net) -> set[str]:
+    """Which ways are open, in to the guarded pod and out of it."""
+    return reached(
+        {
+            "the friend in": (net.friend, net.guarded.target),
+            "the stranger in": (net.stranger, net.guarded.target),
+            "the neighbour in": (net.neighbour, net.guarded.target),
+            "out to the friend": (net.guarded, net.friend.target),
+            "out to the stranger": (net.guarded, net.stranger.target),
+            "out to the host": (net.guarded, net.host),
+        }
+    )
+
+
+def test_a_managed_namespace_lets_nobody_in_and_nobody_out(isolated: Net) -> None:
+    assert all_calls(isolated) == set()
+
+
+REACH: dict[str, tuple[Callable[[Net], dict[str, Any]], set[str]]] = {
+    "a caller": (lambda net: {"port": PORT, "callers": [peer(net.friend)]}, {"the friend in"}),
+    "a caller, at another port than the model's": (
+        lambda net: {"port": PORT + 1, "callers": [peer(net.friend)]},
+        set(),
+    ),
+    "whom the model may ask": (lambda net: {"port": PORT, "egress": [peer(net.stranger)]}, {"out to the stranger"}),
+    "whom it may ask, at its port": (
+        lambda net: {"port": PORT + 1, "egress": [peer(net.stranger, PORT)]},
+        {"out to the stranger"},
+    ),
+    "whom it may ask, at another port": (lambda net: {"port": PORT, "egress": [peer(net.stranger, PORT + 1)]}, set()),
+    "both": (
+        lambda net: {"port": PORT, "callers": [peer(net.friend)], "egress": [peer(net.stranger)]},
+        {"the friend in", "out to the stranger"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REACH)
+def test_what_is_let_through_for_a_model(case: str, isolated: Net) -> None:
+    wanted, expected = REACH[case]
+    let_through(isolated, **wanted(isolated))
+    eventually("it is in force", lambda: isolated.neighbour.reaches(isolated.stranger.target))
+    assert all_calls(isolated) - {"the neighbour in"} == expected
 
 
 def in_parallel(calls: list[tuple[Pod, str]]) -> list[bool]:

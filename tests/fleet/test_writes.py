@@ -47,6 +47,7 @@ def test_one_placement_costs_two_hub_writes_and_one_workload_write(world: World,
     assert sorted(w.resource for w in audit.accepted(member)) == [
         "admissiongrants",
         "inferenceservices",
+        "networkpolicies",
         "serviceaccounts",
         "servingruntimes",
     ]

@@ -39,6 +39,7 @@ LEFT_BY_A_MODEL = (
     "/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers",
     "/api/v1/namespaces/{namespace}/services",
     "/api/v1/namespaces/{namespace}/pods",
+    "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies",
 )
 """Where things of a model are on a member, apart from its ServiceAccount."""
 

@@ -197,7 +197,7 @@ async def test_all_watches_share_one_look(monkeypatch: pytest.MonkeyPatch) -> No
     api.before = lambda verb, path: asked.append(path)
     async with registered(lambda _: api) as r:
         await r.connected()
-        await eventually(lambda: api.watching == len(kinds.KIND) + len(kinds.FENCE) + len(kinds.ISOLATION))
+        await eventually(lambda: api.watching == len({*kinds.KIND, *kinds.FENCE.values(), *kinds.ISOLATION.values()}))
         # Before anything, for the lists, and for the watches.
         assert asked.count("/api/v1/namespaces/kube-system") == 3
 
@@ -465,7 +465,9 @@ async def test_a_hub_that_is_behind_places_nowhere_and_withdraws_where_it_is_not
     apis = {"kubeconfig": FakeApi(), "ph": FakeApi(builders.member("ph"))}
     apis["ph"].put(kinds.CLAIMS, claimed(epoch=7, token="a7"))
     workload = serving.workload(builders.model(), {})
-    permit = residency.permit(workload.model, builders.lawful(), builders.grounds(artifacts=workload.artifacts))
+    permit = residency.permit(
+        workload.model, builders.lawful(), builders.grounds(artifacts=workload.artifacts, network=workload.network)
+    )
     async with registered(lambda text: apis[text]) as r:
         await r.connected()
         await r.fleet.place(permit, workload, builders.NOW)
@@ -542,7 +544,9 @@ async def test_a_member_that_hangs_delays_no_other() -> None:
 
 async def test_a_member_that_is_not_registered_is_not_written_to() -> None:
     workload = serving.workload(builders.model(), {})
-    permit = residency.permit(workload.model, builders.lawful("de"), builders.grounds(artifacts=workload.artifacts))
+    permit = residency.permit(
+        workload.model, builders.lawful("de"), builders.grounds(artifacts=workload.artifacts, network=workload.network)
+    )
     async with registered(lambda _: FakeApi()) as r:
         with pytest.raises(fleet.UnknownMember):
             await r.fleet.place(permit, workload, builders.NOW)

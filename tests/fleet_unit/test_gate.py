@@ -12,6 +12,7 @@ import pytest
 import builders
 from builders import NOW
 from domicile import fleet, kube, residency, serving
+from domicile.api import CLAIM_MARK
 from domicile.fleet import gate, kinds
 from domicile.serving import MODEL_UID, Workload
 from fake_api import FakeApi, FakeDefence, FakeSite
@@ -28,7 +29,8 @@ def workload() -> Workload:
 
 
 def permit_for(workload: Workload, *, on: str = "sg", until: datetime = builders.LONG_AHEAD) -> residency.Permit:
-    return residency.permit(workload.model, builders.lawful(on, until), builders.grounds(artifacts=workload.artifacts))
+    grounds = builders.grounds(artifacts=workload.artifacts, network=workload.network)
+    return residency.permit(workload.model, builders.lawful(on, until), grounds)
 
 
 def changed(workload: Workload, part: str, change: Change) -> Workload:
@@ -52,10 +54,38 @@ async def test_a_new_workload_is_written_in_its_order(workload: Workload) -> Non
         "create AdmissionGrant/grants",
         "apply AdmissionGrant/grants",
         "apply ServiceAccount/fraud-scorer",
+        "apply NetworkPolicy/fraud-scorer",
         "apply ServingRuntime/fraud-scorer",
         "apply InferenceService/fraud-scorer",
     ]
     assert applied.written == tuple(write.split(" ")[1] for write in api.writes if not write.startswith("create A"))
+
+
+def opened(manifest: dict[str, Any]) -> None:
+    manifest["spec"]["egress"] = [{}]
+
+
+async def test_refused_what_would_let_through_more_than_is_permitted(workload: Workload) -> None:
+    more = changed(workload, "NetworkPolicy", opened)
+    api = FakeApi()
+    with pytest.raises(fleet.PermitMismatch, match="lets through what the permit does not name"):
+        await gate.place(FakeSite(api), permit_for(workload), more, NOW)
+    assert api.writes == []
+
+
+async def test_what_somebody_let_through_is_closed_again_under_the_mark_of_the_term(workload: Workload) -> None:
+    api = FakeApi()
+    await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
+    there = api.objects[(kube.NETWORK_POLICIES, "retail-banking", "fraud-scorer")]
+    assert there["metadata"]["annotations"][CLAIM_MARK] == FakeSite(api).mark
+    opened(there)
+    there["spec"]["podSelector"] = {"matchLabels": {}}
+    there["metadata"]["annotations"] = {}
+    applied = await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
+    assert applied.written == ("NetworkPolicy/fraud-scorer",)
+    there = api.objects[(kube.NETWORK_POLICIES, "retail-banking", "fraud-scorer")]
+    assert there["spec"] == workload.companions[1]["spec"]
+    assert there["metadata"]["annotations"][CLAIM_MARK] == FakeSite(api).mark
 
 
 async def test_what_is_there_is_not_written_again(workload: Workload) -> None:
@@ -118,7 +148,7 @@ async def test_what_is_granted_is_what_the_manifests_run_until_the_permit_ends(w
 class Fallen(FakeDefence):
     """In force as far as is known, and not in the namespace."""
 
-    async def holds_in(self, api: kube.Api, namespace: kube.Object) -> None:
+    async def holds_in(self, api: kube.Api, namespace: kube.Object, model: str = "") -> None:
         raise fleet.FenceNotInForce("planted")
 
 
@@ -168,7 +198,7 @@ async def test_a_namespace_that_changed_hands_since_it_was_seen_is_not_written_t
     await refused(fleet.NamespaceNotOwned, "not Domicile's", workload, permit_for(workload), site)
 
 
-@pytest.mark.parametrize("fails_at", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("fails_at", [1, 2, 3, 4, 5, 6, 7])
 async def test_it_resumes_after_a_failure_at_any_write(workload: Workload, fails_at: int) -> None:
     api = FakeApi()
     seen: list[str] = []
@@ -183,7 +213,7 @@ async def test_it_resumes_after_a_failure_at_any_write(workload: Workload, fails
     with pytest.raises(kube.Unreachable):
         await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
     await gate.place(FakeSite(api), permit_for(workload), workload, NOW)
-    assert len(api.writes) == len(set(api.writes)) == 6
+    assert len(api.writes) == len(set(api.writes)) == 7
 
 
 class PretendedPermit:

@@ -12,7 +12,7 @@ import pytest
 
 import builders
 from domicile import fence, fleet, kube
-from domicile.api import GrantedConnection
+from domicile.api import CLAIM_MARK, GrantedConnection
 from domicile.fleet import Arrangement, Term, guard, kinds, proofs, sweep
 from domicile.fleet.claiming import Claimant, Standing
 from domicile.kube import errors
@@ -540,9 +540,10 @@ def namespace(**metadata: Any) -> dict[str, Any]:
     return {"metadata": {"name": "retail-banking", "uid": builders.uid("retail-banking"), "labels": labels, **metadata}}
 
 
-def isolate(api: FakeApi, *callers: str) -> None:
-    for manifest in fence.isolation("retail-banking", callers):
-        api.put(kinds.ISOLATION[manifest["kind"]], manifest)
+def isolate(api: FakeApi, **more: Any) -> None:
+    for manifest in fence.isolation("retail-banking"):
+        added = more if manifest["kind"] == "NetworkPolicy" else {}
+        api.put(kinds.ISOLATION[manifest["kind"]], {**manifest, "spec": {**manifest["spec"], **added}})
 
 
 def isolation_of(api: FakeApi) -> list[Any]:
@@ -551,16 +552,14 @@ def isolation_of(api: FakeApi) -> list[Any]:
     return [each["spec"] if each else None for each in there]
 
 
-def isolated(*callers: str) -> list[Any]:
-    return [each["spec"] for each in fence.isolation("retail-banking", callers)]
+ISOLATED: list[Any] = [each["spec"] for each in fence.isolation("retail-banking")]
 
 
 async def test_a_namespace_is_kept_to_itself_before_anything_is_placed_there() -> None:
     guarded = Guarded(api := FakeApi())
     await guarded.look()
-    guarded.guard.arrange(Arrangement(callers=("gateway",)))
     await guarded.guard.holds_in(api, namespace())
-    assert isolation_of(api) == isolated("gateway")
+    assert isolation_of(api) == ISOLATED
     assert api.writes == ["create NetworkPolicy/domicile", "create ResourceQuota/domicile"]
 
 
@@ -574,13 +573,13 @@ async def test_of_two_models_that_come_to_a_namespace_at_once_neither_is_in_the_
 
     api.before = meanwhile
     await guarded.guard.holds_in(api, namespace())
-    assert isolation_of(api) == isolated()
+    assert isolation_of(api) == ISOLATED
 
 
 OPENED: Mapping[str, Callable[[FakeApi], object]] = {
     "its NetworkPolicy went": lambda api: api.remove(kube.NETWORK_POLICIES, "domicile", "retail-banking"),
     "its ResourceQuota went": lambda api: api.remove(kube.RESOURCE_QUOTAS, "domicile", "retail-banking"),
-    "somebody added a rule": lambda api: isolate(api, "gateway", "evil"),
+    "somebody added a rule": lambda api: isolate(api, ingress=[{}]),
     "a namespace was made before there was any of it": lambda api: [
         api.remove(kind, "domicile", "retail-banking") for kind in kinds.ISOLATION.values()
     ],
@@ -590,25 +589,26 @@ OPENED: Mapping[str, Callable[[FakeApi], object]] = {
 @pytest.mark.parametrize("opened", OPENED.values(), ids=OPENED)
 async def test_a_namespace_that_was_opened_is_closed_again(opened: Callable[[FakeApi], object]) -> None:
     guarded = Guarded(api := FakeApi())
-    guarded.guard.arrange(Arrangement(callers=("gateway",)))
     api.put(kube.NAMESPACES, namespace())
-    isolate(api, "gateway")
+    isolate(api)
     async with kept(guarded):
         api.writes.clear()
         guarded.told.clear()
         opened(api)
         guarded.guard.touched()
-        await eventually(lambda: isolation_of(api) == isolated("gateway"), show=lambda: isolation_of(api))
+        await eventually(lambda: isolation_of(api) == ISOLATED, show=lambda: isolation_of(api))
     assert guarded.told == []
 
 
-async def test_who_may_ask_can_be_changed() -> None:
+async def test_what_keeps_it_to_itself_bears_the_mark_of_the_term_whether_it_is_made_or_put_right() -> None:
     guarded = Guarded(api := FakeApi())
-    api.put(kube.NAMESPACES, namespace())
-    async with kept(guarded):
-        assert isolation_of(api) == isolated()
-        guarded.guard.arrange(Arrangement(callers=("gateway", "monitoring")))
-        await eventually(lambda: isolation_of(api) == isolated("gateway", "monitoring"))
+    await guarded.look()
+    for opened in (False, True):
+        if opened:
+            isolate(api, egress=[{}])
+        await guarded.guard.holds_in(api, namespace())
+        live = api.objects[(kube.NETWORK_POLICIES, "retail-banking", "domicile")]
+        assert live["metadata"]["annotations"][CLAIM_MARK] == guarded.guard.mark
 
 
 @pytest.mark.parametrize("going", [True, False], ids=["is on its way out", "is gone"])
@@ -727,6 +727,14 @@ SERVICE = made("InferenceService", "isvc", labels={"domicile.dev/model": "fraud-
 DEPLOYMENT = made("Deployment", "deployment", ("InferenceService", "isvc"))
 REPLICA_SET = made("ReplicaSet", "rs", ("Deployment", "deployment"))
 POD = made("Pod", "pod", ("ReplicaSet", "rs"))
+
+
+def network(name: str, selects: Mapping[str, str] | None = None, of: str = "fraud-scorer") -> dict[str, Any]:
+    labels = {"domicile.dev/model": of, "domicile.dev/model-uid": "1"} if of else {}
+    selector = {"matchLabels": labels if selects is None else selects}
+    return {**made("NetworkPolicy", name, labels=labels), "spec": {"podSelector": selector}}
+
+
 GOING: dict[str, Any] = {"deletionTimestamp": "2026-11-23T09:00:00Z"}
 STRANGERS: Mapping[str, tuple[list[dict[str, Any]], tuple[str, ...]]] = {
     "a model's workload": ([SERVICE, DEPLOYMENT, REPLICA_SET, POD], ()),
@@ -745,6 +753,14 @@ STRANGERS: Mapping[str, tuple[list[dict[str, Any]], tuple[str, ...]]] = {
         ("Deployment deployment",),
     ),
     "what is on its way out": ([made("Pod", "p", **GOING)], ()),
+    "the NetworkPolicies of the namespace and of a model": ([network("domicile"), network("fraud-scorer")], ()),
+    "a NetworkPolicy of nobody's": ([network("theirs", of="")], ("NetworkPolicy theirs",)),
+    "one that bears the labels of a model and another name": ([network("theirs")], ("NetworkPolicy theirs",)),
+    "one that is named as a model, for pods of another one": (
+        [network("fraud-scorer", {"domicile.dev/model": "other", "domicile.dev/model-uid": "1"})],
+        ("NetworkPolicy fraud-scorer",),
+    ),
+    "one that is named as a model, for all pods": ([network("fraud-scorer", {})], ("NetworkPolicy fraud-scorer",)),
 }
 
 
@@ -762,6 +778,18 @@ async def test_a_namespace_with_workloads_of_others_is_not_used() -> None:
         fleet.NamespaceNotOwned, match="Pod theirs in namespace retail-banking was not made for a model"
     ):
         await guarded.guard.holds_in(guarded.api, namespace())
+
+
+async def test_what_is_let_through_for_a_model_is_put_right_by_placing_it_and_keeps_others_away_until_then() -> None:
+    guarded = Guarded(FakeApi())
+    await guarded.look()
+    guarded.api.put(kube.NETWORK_POLICIES, network("fraud-scorer", {}))
+    await guarded.guard.holds_in(guarded.api, namespace(), "fraud-scorer")
+    for _ in range(2):  # Nobody put it right, and it is looked at again.
+        with pytest.raises(fleet.NamespaceNotOwned, match="NetworkPolicy fraud-scorer"):
+            await guarded.guard.holds_in(guarded.api, namespace(), "other")
+    guarded.api.put(kube.NETWORK_POLICIES, network("fraud-scorer"))
+    await guarded.guard.holds_in(guarded.api, namespace(), "other")
 
 
 async def test_without_kserve_there_is_nothing_of_it_to_sweep() -> None:

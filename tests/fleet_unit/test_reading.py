@@ -397,7 +397,7 @@ def test_no_right_on_a_member_names_secrets_roles_or_wildcards() -> None:
     assert changing == {
         ("", "namespaces"): ["create", "patch"],
         ("", "resourcequotas"): ["create", "patch"],
-        ("networking.k8s.io", "networkpolicies"): ["create", "patch"],
+        ("networking.k8s.io", "networkpolicies"): ["create", "delete", "patch"],
         ("apiextensions.k8s.io", "customresourcedefinitions"): ["create", "patch"],
         ("domicile.dev", "admissiongrants"): ["create", "patch"],
         ("domicile.dev", "hubclaims"): ["create", "patch"],

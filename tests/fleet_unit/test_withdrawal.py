@@ -23,7 +23,8 @@ def workload() -> Workload:
 
 async def placed(workload: Workload) -> FakeApi:
     api = FakeApi()
-    permit = residency.permit(workload.model, builders.lawful(), builders.grounds(artifacts=workload.artifacts))
+    grounds = builders.grounds(artifacts=workload.artifacts, network=workload.network)
+    permit = residency.permit(workload.model, builders.lawful(), grounds)
     await gate.place(FakeSite(api), permit, workload, NOW)
     return api
 
@@ -44,6 +45,7 @@ async def test_the_workload_goes_first_and_its_companions_when_nothing_uses_them
         "InferenceService/fraud-scorer",
         "Pod/pod-1",
         "ServingRuntime/fraud-scorer",
+        "NetworkPolicy/fraud-scorer",
         "ServiceAccount/fraud-scorer",
     )
     assert [(what, how) for what, _, how in api.deletes] == [("inferenceservices/fraud-scorer", "Foreground")]
@@ -52,7 +54,8 @@ async def test_the_workload_goes_first_and_its_companions_when_nothing_uses_them
     assert len(api.deletes) == 1
     del api.objects[(kube.PODS, "retail-banking", "pod-1")]
     assert await withdrawal.withdraw(site, workload.model) == fleet.Withdrawn()
-    assert [what for what, _, _ in api.deletes[1:]] == ["servingruntimes/fraud-scorer", "serviceaccounts/fraud-scorer"]
+    companions = ("servingruntimes", "networkpolicies", "serviceaccounts")
+    assert [what for what, _, _ in api.deletes[1:]] == [f"{kind}/fraud-scorer" for kind in companions]
     assert (kube.NAMESPACES, "", "retail-banking") in api.objects
 
 
@@ -106,6 +109,17 @@ async def test_a_member_without_kserve_has_nothing_of_kserve(workload: Workload)
     api = FakeApi()
     api.served = {kube.NAMESPACES, *kinds.MADE_BY_KSERVE, kube.SERVICE_ACCOUNTS}
     assert await withdrawal.withdraw(FakeSite(api), workload.model) == fleet.Withdrawn()
+
+
+@pytest.mark.parametrize("labels", [{MODEL_LABEL: "", MODEL_UID: ""}, {MODEL_LABEL: "other"}])
+async def test_what_is_let_through_for_it_goes_with_it_whatever_became_of_its_labels(
+    workload: Workload, labels: dict[str, str]
+) -> None:
+    api = await placed(workload)
+    api.relabel(kube.NETWORK_POLICIES, "fraud-scorer", "retail-banking", **labels)
+    del api.objects[(ISVC, *WHERE)]
+    assert await withdrawal.withdraw(FakeSite(api), workload.model) == fleet.Withdrawn()
+    assert (kube.NETWORK_POLICIES, *WHERE) not in api.objects
 
 
 async def test_another_models_things_are_left_alone_and_told(workload: Workload) -> None:
@@ -240,7 +254,8 @@ async def test_what_it_was_granted_goes_before_the_workload(workload: Workload) 
 async def test_others_keep_what_they_are_granted(workload: Workload) -> None:
     api = await placed(workload)
     other = serving.workload(builders.model("other"), {})
-    permit = residency.permit(other.model, builders.lawful(), builders.grounds(artifacts=other.artifacts))
+    grounds = builders.grounds(artifacts=other.artifacts, network=other.network)
+    permit = residency.permit(other.model, builders.lawful(), grounds)
     await gate.place(FakeSite(api), permit, other, NOW)
     await withdrawal.withdraw(FakeSite(api), workload.model)
     assert [each["name"] for each in entries(api)] == ["other"]

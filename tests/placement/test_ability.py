@@ -7,6 +7,7 @@ import pytest
 
 from builders import member, model, node, out_of_sight, view
 from domicile import placement
+from domicile.api import Peer
 from domicile.placement import Able, FenceDown, NotSeen, NotYet, ServingMissing, Unable
 from domicile.placement.need import gibibytes
 
@@ -14,8 +15,13 @@ GI = 1024**3
 L4 = {"nvidia.com/gpu.product": "NVIDIA-L4"}
 
 
-def asked(accelerators: dict[str, Any] | None = None, replicas: dict[str, Any] | None = None) -> placement.Need:
-    return placement.need(model(accelerators=accelerators, replicas=replicas).spec)
+def asked(
+    accelerators: dict[str, Any] | None = None,
+    replicas: dict[str, Any] | None = None,
+    network: dict[str, Any] | None = None,
+) -> placement.Need:
+    more: dict[str, Any] = {"network": network} if network else {}
+    return placement.need(model(accelerators=accelerators, replicas=replicas, **more).spec)
 
 
 def ability(
@@ -30,6 +36,14 @@ NEEDS = {
     "a count": (asked({"count": 2}), placement.Need(1, 2)),
     "memory in bytes": (asked({"count": 1, "minMemory": "40Gi"}), placement.Need(1, 1, 40 * GI)),
     "memory, rounded up": (asked({"count": 1, "minMemory": "1.5"}), placement.Need(1, 1, 2)),
+    "peers, in order and once": (
+        asked(network={"callers": ["metrics", "gateway"], "egress": ["dns", "metrics"]}),
+        placement.Need(1, peers=("dns", "gateway", "metrics")),
+    ),
+    "peers beside accelerators": (
+        asked({"count": 1}, network={"egress": ["dns"]}),
+        placement.Need(1, 1, peers=("dns",)),
+    ),
     "products, in order": (asked({"count": 1, "products": ["b", "a"]}), placement.Need(1, 1, 0, ("a", "b"))),
 }
 
@@ -71,7 +85,23 @@ def test_what_makes_a_cluster_unable(
     assert (found.reason, message in found.message) == (reason, True)
 
 
+PEERS = (Peer(name="gateway", namespaces=("edge",)), Peer(name="dns", namespaces=("kube-system",)))
+
+
+def test_a_cluster_without_a_peer_that_the_model_has_to_do_with_is_unable() -> None:
+    wanted = asked(network={"callers": ["gateway", "metrics"], "egress": ["audit", "dns"]})
+    found = ability(wanted, view(peers=PEERS))
+    assert isinstance(found, Unable)
+    assert (found.reason, "has no audit, metrics, which" in found.message) == ("PeerMissing", True)
+
+
+def test_where_a_model_runs_a_peer_that_is_taken_away_moves_nothing() -> None:
+    wanted = asked(network={"callers": ["gateway"]})
+    assert ability(wanted, view(), placement.Current(serving=True)) == Able(())
+
+
 OTHERS = {
+    "peers, and the model wants some of them": view(peers=PEERS),
     "another namespace": view(foreign_namespaces=frozenset({"kube-system"})),
     "another name": view(foreign_services={"retail-banking": frozenset({"other"})}),
     "the name in another namespace": view(foreign_services={"treasury": frozenset({"fraud-scorer"})}),
@@ -81,7 +111,8 @@ OTHERS = {
 
 @pytest.mark.parametrize("cluster", OTHERS.values(), ids=OTHERS.keys())
 def test_what_does_not(cluster: placement.ClusterView) -> None:
-    assert ability(asked(), cluster) == Able(())
+    wanted = asked(network={"egress": ["dns"]}) if cluster.peers else asked()
+    assert ability(wanted, cluster) == Able(())
 
 
 A100, H100, T4 = "NVIDIA-A100", "NVIDIA-H100", "NVIDIA-T4"

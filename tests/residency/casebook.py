@@ -53,6 +53,8 @@ class Model(Written):
     data_classes: tuple[str, ...] = (USUAL_CLASS,)
     pulls_from: tuple[str, ...] = (USUAL_REGISTRY,)
     arguments: tuple[str, ...] = ()
+    callers: tuple[str, ...] = ()
+    egress: tuple[str, ...] = ()
     accelerators: int = 0
 
 
@@ -70,6 +72,8 @@ class Policy(Written):
     registry: tuple[str, ...] | None = None
     telemetry: tuple[str, ...] | None = None
     hosts: tuple[str, ...] = ()
+    callers: tuple[str, ...] = ()
+    egress: tuple[str, ...] = ()
     hub: tuple[str, ...] = ("SG",)
     rules: tuple[dict[str, Any], ...] = ()
     """As in the kind; a rule without a basis is a house rule."""
@@ -275,6 +279,8 @@ def _case(told: ToldCase) -> Case:
         labels=told.model.labels,
         artifacts=tuple(f"{host}/models/fraud@{DIGEST}" for host in told.model.pulls_from),
         arguments=told.model.arguments,
+        callers=told.model.callers,
+        egress=told.model.egress,
         traits={
             "accelerators": told.model.accelerators,
             "modelFormat": {"name": "sklearn"},
@@ -295,7 +301,7 @@ def packed(name: str) -> tuple[Kind, ...]:
 def _policy(name: str, told: Policy) -> ResidencyPolicy:
     by_name = told.model_dump(by_alias=True)
     allow = {field: by_name[field] if by_name[field] is not None else told.everywhere for field in LISTS}
-    allow |= {"hosts": told.hosts, "hub": told.hub}
+    allow |= {"hosts": told.hosts, "callers": told.callers, "egress": told.egress, "hub": told.hub}
     spec = {
         "mode": told.mode,
         "appliesTo": {"namespaceSelector": told.namespaces, "dataClasses": told.data_classes},

@@ -163,6 +163,11 @@ def _policy(m: _Making, number: int) -> ResidencyPolicy:
         m.bent.append((name, "allow.hub"))
     if m.sometimes(0.92):
         lists["hosts"] = [SINK]
+    for way in ("callers", "egress"):
+        lists[way] = (
+            ["gateway", "metrics"] if m.sometimes(0.87) else m.one([["dns"], [], ["metrics", "dns", "gateway"]])
+        )
+        m.bent += [(name, f"allow.{way}")] if "gateway" not in lists[way] else []
     spec: dict[str, Any] = {
         "mode": "Audit" if m.sometimes(0.04 if number == 0 else 0.3) else "Enforce",
         "exceptions": "Forbid" if m.sometimes(0.15) else "Allow",
@@ -321,7 +326,14 @@ def _record(m: _Making, number: int) -> ResidencyRecord:
 
 
 def _exceptions(m: _Making) -> tuple[ResidencyException, ...]:
-    everything = ["allow.registry", "allow.workers", "allow.hosts", "onContradiction", "allow.telemetry"]
+    everything = [
+        "allow.registry",
+        "allow.workers",
+        "allow.hosts",
+        "allow.callers",
+        "onContradiction",
+        "allow.telemetry",
+    ]
 
     def one(number: int) -> ResidencyException:
         policy_name, rule = m.one(m.bent) if m.bent and m.sometimes(0.8) else ("p0", m.one(everything))
@@ -381,4 +393,5 @@ def _asked(m: _Making, ref: residency.ModelRef) -> residency.Asked:
     if m.sometimes(0.8):
         traits["replicas"] = {"min": 1, "max": m.one([1, 3])}
     labels = m.one([{"unit": "retail"}, {"unit": "retail"}, {"unit": "treasury"}, {}])
-    return residency.Asked(ref, classes, labels, tuple(images), ("--verbose", arguments), traits)
+    callers, egress = (m.one([("gateway",), ("metrics", "gateway")]) if m.sometimes(0.25) else () for _ in range(2))
+    return residency.Asked(ref, classes, labels, tuple(images), ("--verbose", arguments), traits, callers, egress)

@@ -362,6 +362,11 @@ def outcomes(
     yield "allow.hub", of_place(law, hub_place(law, hub, now), allow.hub), "Deny"
     strange = [host for host in hosts_of(asked.arguments) if host not in allow.hosts]
     yield "allow.hosts", UNMET if strange else MET, "Deny"
+    for rule, named, listed in (
+        ("allow.callers", asked.callers, allow.callers),
+        ("allow.egress", asked.egress, allow.egress),
+    ):
+        yield rule, MET if all(peer in listed for peer in named) else UNMET, "Deny"
     effect = "Deny" if policy.spec.on_contradiction == "Deny" else "Advise"
     yield "onContradiction", UNMET if contradicted_by_nodes(law, member, now) else MET, effect
     for rule in policy.spec.rules:

@@ -178,7 +178,8 @@ def facts_of(entry: Entry) -> set[str]:
         found |= {"validity"} if facts.since is not None or facts.until is not None else set()
     for policy in told.policies.values():
         found |= {field for field in (*LISTS, "hub") if policy.model_dump(by_alias=True)[field] is not None}
-        found |= {"hosts"} if policy.hosts else set()
+        found |= {field for field in ("hosts", "callers", "egress") if getattr(policy, field)}
+    found |= {field for field in ("callers", "egress") if getattr(told.model, field)}
     return found | ({"hosts"} if told.model.arguments else set()) | ({"mirrors"} if told.mirrors else set())
 
 
@@ -191,6 +192,8 @@ ALL_FACTS = (
     "confidentialComputing",
     "nodes",
     "hosts",
+    "callers",
+    "egress",
     "mirrors",
     "validity",
 )

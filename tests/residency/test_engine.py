@@ -80,6 +80,8 @@ RULES = [
     "allow.telemetry",
     "allow.hub",
     "allow.hosts",
+    "allow.callers",
+    "allow.egress",
     "onContradiction",
 ]
 
@@ -360,6 +362,8 @@ APART: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
     "by data class": ("'a' in model.dataClasses", {"data_classes": ("a",)}, {"data_classes": ("b",)}),
     "by anything": ("model == model && model.name == 'chat'", {"ref": model_ref("chat")}, {"ref": model_ref("x")}),
+    "by who may ask": ("true", {"callers": ()}, {"callers": ("gateway",)}),
+    "by what it may ask": ("true", {"egress": ()}, {"egress": ("dns",)}),
     "by the host of an argument": ("true", {"arguments": ()}, {"arguments": ("http://x.example",)}),
     "by the registry": ("true", {}, {"artifacts": ("elsewhere.example/x@sha256:1",)}),
 }

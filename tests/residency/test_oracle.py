@@ -28,6 +28,8 @@ HOUR = timedelta(hours=1)
 REASONS = {
     "NoMatchingPolicy",
     "HostNotAllowed",
+    "CallerNotAllowed",
+    "EgressNotAllowed",
     "NodesContradictAttestation",
     "RecordMissing",
     "RuleFailed",

@@ -179,6 +179,8 @@ def test_order_never_matters(made: Generated, chance: Random) -> None:
             data_classes=shuffled(question.asked.data_classes, chance),
             artifacts=shuffled(question.asked.artifacts, chance),
             arguments=shuffled(question.asked.arguments, chance),
+            callers=shuffled(question.asked.callers, chance),
+            egress=shuffled(question.asked.egress, chance),
         )
         other = dataclasses.replace(question, asked=asked, members=shuffled(question.members, chance))
         assert canonical(residency.judge(law, other)) == canonical(residency.judge(made.law, question))

@@ -152,6 +152,29 @@ def test_no_host_but_those_that_are_allowed() -> None:
     assert found == Result(NAME, "allow.hosts", Outcome.MET, "Deny", basis=RESTS_ON)
 
 
+PEERS = {"callers": ("CallerNotAllowed", "is to be asked by"), "egress": ("EgressNotAllowed", "is to ask")}
+
+
+@pytest.mark.parametrize("field", PEERS)
+def test_peers_that_are_not_allowed(field: str) -> None:
+    reason, words = PEERS[field]
+    found = results(policy={field: ["dns", "audit"]}, **{field: ("metrics", "dns", "gateway")})[f"allow.{field}"]
+    message = f"the model {words} gateway, metrics, {NAME} allows audit, dns"
+    assert found == Result(NAME, f"allow.{field}", Outcome.UNMET, "Deny", reason, message, RESTS_ON)
+
+
+@pytest.mark.parametrize("field", PEERS)
+def test_peers_where_none_is_allowed(field: str) -> None:
+    found = results(**{field: ("dns",)})[f"allow.{field}"]
+    assert found.message.endswith(f", {NAME} allows none (spec.allow.{field} is empty)")
+
+
+@pytest.mark.parametrize("field", PEERS)
+def test_no_peers_but_those_that_are_allowed(field: str) -> None:
+    found = results(policy={field: ["dns", "audit"]}, **{field: ("dns",)})[f"allow.{field}"]
+    assert found == Result(NAME, f"allow.{field}", Outcome.MET, "Deny", basis=RESTS_ON)
+
+
 @pytest.mark.parametrize(("on_contradiction", "effect"), [("Deny", "Deny"), ("Report", "Advise")])
 def test_nodes_that_contradict_what_was_attested(on_contradiction: str, effect: Any) -> None:
     there = residency.Member(member(), reported=residency.Reported(frozenset({"sg-2"})))

@@ -1,11 +1,14 @@
 """Where a member's objects differ from what is applied: our fields are ours, other fields are theirs."""
 
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from builders import IMAGE, model, seen_object, seen_workload
 from domicile import serving
+from domicile.api import Peer, PeerPort
 
 SERVER = {"name": "server", "image": "a"}
 
@@ -92,11 +95,46 @@ def test_what_is_there_as_applied_differs_in_nothing() -> None:
 
 
 def test_on_an_empty_member_all_differs() -> None:
-    assert serving.differs(WORKLOAD, serving.SeenWorkload()) == ("ServiceAccount", "ServingRuntime", "InferenceService")
+    kinds = ("ServiceAccount", "NetworkPolicy", "ServingRuntime", "InferenceService")
+    assert serving.differs(WORKLOAD, serving.SeenWorkload()) == kinds
+
+
+NETWORK = serving.workload(
+    model(network={"callers": ["gateway"], "egress": ["dns"]}),
+    {},
+    (),
+    (
+        Peer(name="gateway", namespaces=("edge",)),
+        Peer(name="dns", namespaces=("kube-system",), ports=(PeerPort(port=53),)),
+    ),
+).companions[1]
+ADDED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a way in": lambda spec: spec["ingress"].append({}),
+    "more ports than one": lambda spec: spec["ingress"][0]["ports"][0].update(endPort=65535),
+    "more of whom it may ask": lambda spec: spec["egress"][0]["ports"][0].update(endPort=65535),
+    "other pods": lambda spec: spec["podSelector"].update(matchLabels={}),
+    "fewer pods": lambda spec: spec["podSelector"].update(matchExpressions=[{"key": "x", "operator": "Exists"}]),
+    "fewer of those that may ask": lambda spec: spec["ingress"][0]["from"][0].update(podSelector={}),
+    "one way alone": lambda spec: spec.update(policyTypes=["Ingress"]),
+}
+
+
+@pytest.mark.parametrize("add", ADDED.values(), ids=ADDED)
+def test_what_is_let_through_is_compared_word_by_word(add: Callable[[dict[str, Any]], object]) -> None:
+    there = copy.deepcopy(dict(NETWORK))
+    assert serving.drift(NETWORK, there) == ()
+    add(there["spec"])
+    assert serving.drift(NETWORK, there) == ("spec",)
+    assert serving.strays(NETWORK, there) == ()
+
+
+def test_of_a_network_policy_its_labels_are_ours_too() -> None:
+    there = {**NETWORK, "metadata": {**NETWORK["metadata"], "labels": {}}}
+    assert len(serving.drift(NETWORK, there)) == 3
 
 
 def test_a_changed_image_of_the_runtime_is_named() -> None:
-    runtime = WORKLOAD.companions[1]
+    runtime = WORKLOAD.companions[2]
     (container,) = runtime["spec"]["containers"]
     bad = changed(runtime, containers=[{**container, "image": IMAGE.replace("1d67", "bad0")}])
     seen = seen_workload(WORKLOAD)
@@ -127,7 +165,7 @@ def test_nothing_seen_is_absent_and_anything_seen_is_not() -> None:
 
 
 def test_a_container_too_many_is_a_change_of_our_list_and_no_stray() -> None:
-    runtime = WORKLOAD.companions[1]
+    runtime = WORKLOAD.companions[2]
     more = [*runtime["spec"]["containers"], {"name": "side", "image": IMAGE, "command": ["sh"]}]
     there = changed(runtime, containers=more).manifest
     assert serving.strays(runtime, there) == ()

@@ -54,10 +54,10 @@ def test_with_another_end_or_another_image_it_is_another_entry() -> None:
 
 def test_a_command_that_the_runtime_has_is_part_of_it() -> None:
     workload = serving.workload(model(), {})
-    account, runtime = workload.companions
+    account, network, runtime = workload.companions
     (server,) = runtime["spec"]["containers"]
     changed = {**runtime, "spec": {**runtime["spec"], "containers": [{**server, "command": ["serve"]}]}}
-    entry = serving.granted(replace(workload, companions=(account, changed)), TOMORROW)
+    entry = serving.granted(replace(workload, companions=(account, network, changed)), TOMORROW)
     assert [c["command"] for c in entry["containers"]] == [["serve"]]
 
 

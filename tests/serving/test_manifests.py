@@ -7,7 +7,8 @@ import pytest
 
 from builders import ARTIFACT, DIGEST, IMAGE, model, model_ref
 from domicile import serving
-from domicile.fence import MANAGED_BY, MANAGED_NAMESPACE
+from domicile.api import Peer
+from domicile.fence import MANAGED_BY, MANAGED_NAMESPACE, let_through
 from domicile.serving import MODEL_LABEL, MODEL_UID, WORKLOAD
 
 L4 = {"nvidia.com/gpu.product": "NVIDIA-L4"}
@@ -67,8 +68,11 @@ def test_a_model_on_accelerators_in_full() -> None:
 
 
 def test_the_companions_in_full() -> None:
-    account, server = serving.workload(model(modelFormat={"name": "sklearn", "version": "1"}), {}).companions
+    account, network, server = serving.workload(model(modelFormat={"name": "sklearn", "version": "1"}), {}).companions
     assert (account["kind"], account["automountServiceAccountToken"]) == ("ServiceAccount", False)
+    pods = {"domicile.dev/model": "fraud-scorer", "domicile.dev/model-uid": model_ref().uid}
+    assert network["kind"] == "NetworkPolicy"
+    assert network["spec"] == {"podSelector": {"matchLabels": pods}, "policyTypes": ["Ingress", "Egress"]}
     assert server["spec"] == {
         "supportedModelFormats": [{"name": "sklearn", "version": "1", "autoSelect": False}],
         "protocolVersions": ["v2"],
@@ -95,6 +99,20 @@ def test_the_companions_in_full() -> None:
             }
         ],
     }
+
+
+def test_of_the_member_s_peers_those_are_let_through_that_the_model_names() -> None:
+    gateway, dns, other = (Peer(name=name, namespaces=(f"in-{name}",)) for name in ("gateway", "dns", "other"))
+    wanted = model(
+        network={"callers": ["gateway", "absent"], "egress": ["dns"]}, runtime={"image": IMAGE, "port": 9000}
+    )
+    built = serving.workload(wanted, {}, (), (other, gateway, dns))
+    _, network, _ = built.companions
+    pods = {"domicile.dev/model": "fraud-scorer", "domicile.dev/model-uid": model_ref().uid}
+    assert network["spec"] == let_through(pods, 9000, [gateway], [dns])
+    # Who may ask is no reason to start a model anew.
+    assert built.digest == serving.workload(wanted, {}).digest
+    assert built.network != serving.workload(wanted, {}).network
 
 
 def test_the_namespace_says_whose_it_is_and_what_pods_may_do() -> None:

@@ -43,6 +43,35 @@ class RegistryMirror(ApiModel):
     """Host that the member pulls from, with a path to put before the repository if it has one."""
 
 
+NamespaceName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+
+
+class PeerPort(ApiModel):
+    """A port of a peer."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    """Its number, on the peer's pods."""
+    protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
+    """How it is spoken to."""
+
+
+class Peer(ApiModel):
+    """Pods of the member with which models may have to do, under a name that models and policies of the whole fleet share. They are in
+    the member, so that nothing leaves it by this alone: what asks further, such as a gateway, answers for where it asks."""
+
+    name: Name
+    """By which models and policies name it, such as gateway, metrics, vault-agent or dns."""
+    namespaces: Annotated[
+        tuple[NamespaceName, ...],
+        Field(min_length=1, max_length=32, json_schema_extra={"x-kubernetes-list-type": "set"}),
+    ]
+    """Namespaces of the member that its pods are in. Pods in namespaces that Domicile manages are never meant."""
+    ports: Annotated[
+        tuple[PeerPort, ...], Field(max_length=16, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+    ] = ()
+    """Where models may ask it. Empty is any port."""
+
+
 class ConfirmedEpoch(ApiModel):
     """That a person looked, and says that this hub goes on from a term which it does not know."""
 
@@ -110,8 +139,8 @@ class RegionalClusterSpec(ApiModel):
     """Mirrors of registries for this member, so that one reference does not make every region pull from one country."""
     identities: MemberIdentities = MemberIdentities()
     """Who writes lawfully in the namespaces there that belong to Domicile."""
-    callers: Annotated[tuple[Name, ...], Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "set"})] = ()
-    """Namespaces of the member whose pods may ask the models there, such as those of its gateway and its monitoring; nobody else may."""
+    peers: Annotated[tuple[Peer, ...], Field(max_length=64, json_schema_extra=list_map("name"))] = ()
+    """What models there may be asked by, and may ask, where they say so and their policies allow it; nobody and nothing else."""
     connections: Annotated[
         tuple[GrantedConnection, ...], Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "atomic"})
     ] = ()

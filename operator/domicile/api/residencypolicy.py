@@ -9,6 +9,7 @@ from domicile.api.base import (
     Condition,
     Kind,
     KindInfo,
+    Name,
     PrinterColumn,
     Reference,
     cel,
@@ -96,6 +97,10 @@ class Allow(ApiModel):
         Field(max_length=64, json_schema_extra=list_set()),
     ] = ()
     """Hosts, with their port if they have one, that the server's arguments may name. In lower case."""
+    callers: Annotated[tuple[Name, ...], Field(max_length=64, json_schema_extra=list_set())] = ()
+    """Peers, by the names that RegionalClusters give them, that may be let in to ask the model."""
+    egress: Annotated[tuple[Name, ...], Field(max_length=64, json_schema_extra=list_set())] = ()
+    """Peers, by the same names, that the model may ask."""
     hub: Places = ()
     """Where the hub may be, which knows of the model, its images and its state, and never of its data. A ClusterAttestation
     of the cluster named hub says where it is."""

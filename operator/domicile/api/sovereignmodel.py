@@ -210,6 +210,16 @@ class PlacementSpec(ApiModel):
     """On how many clusters the model runs at a time."""
 
 
+class Network(ApiModel):
+    """Whom the model has to do with, by the names that RegionalClusters give to peers. Each must be allowed by every policy of the
+    model; whatever is not named here is refused in the member."""
+
+    callers: Annotated[tuple[Name, ...], Field(max_length=16, json_schema_extra=list_set())] = ()
+    """Peers that may ask the model."""
+    egress: Annotated[tuple[Name, ...], Field(max_length=16, json_schema_extra=list_set())] = ()
+    """Peers that the model may ask."""
+
+
 class SovereignModelSpec(ApiModel):
     """What to serve, with which data, on what hardware."""
 
@@ -240,6 +250,8 @@ class SovereignModelSpec(ApiModel):
     """How many copies serve, on each chosen cluster."""
     resources: Resources = Resources()
     """What one copy needs."""
+    network: Network = Network()
+    """Whom the model has to do with. Left out, nobody asks it and it asks nobody."""
     placement: PlacementSpec = PlacementSpec()
     """On how many clusters the model runs."""
 
@@ -344,6 +356,11 @@ class SovereignModel(Kind):
                 "self.metadata.name.matches('^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$')",
                 "the name must be a DNS label of at most 40 characters that begins with a letter:"
                 " KServe makes names of Services of it",
+            ),
+            cel(
+                "self.metadata.name != 'domicile'",
+                "a model cannot be named domicile: what keeps its namespace to itself on a member has that name."
+                " Give it a name of its own",
             ),
             cel(
                 "self.metadata.name != 'default'",

@@ -153,8 +153,7 @@ class CarryOut:
             outcome = await self._fleet.withdraw(act.member, seen.ref)
         except (fleet.GateError, kube.KubeError) as error:
             log.warning("withdrawing %s from %s: %s", seen.ref, name, error)
-            # What an API server says may name a port, or the time: only our own words are told.
-            changed = isinstance(error, fleet.GateError) and _remember(memory.stuck, name, str(error))
+            changed = _remember(memory.stuck, name, why) if (why := _lasting(error)) else False
             return Done(changed=changed, failed=True, pending=False)
         if isinstance(outcome, fleet.Withdrawn):
             memory.stuck.pop(name, None)
@@ -163,6 +162,18 @@ class CarryOut:
             return Done(changed=True, failed=False, pending=False)
         changed = _remember(memory.stuck, name, "; ".join(outcome.unknown))
         return Done(changed=changed, failed=False, pending=True)
+
+
+def _lasting(error: Exception) -> str:
+    """What a failed withdrawal tells, empty where it is only tried again. What an API server says may name a port, or the time: it is
+    told in our own words."""
+    match error:
+        case fleet.GateError():
+            return str(error)
+        case kube.Forbidden():
+            return "the member does not let Domicile do it: `domicile cluster join` gives the rights that are missing"
+        case _:
+            return ""
 
 
 def _remember(stuck: dict[str, str], name: str, what: str) -> bool:

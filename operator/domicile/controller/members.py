@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from domicile.api import RegionalCluster
+from domicile.api import RegionalCluster, RegionalClusterSpec
 from domicile.fleet import Fleet, arranged
 from domicile.placement.view import ClusterView, OutOfSight
 from domicile.residency import MemberId, ModelRef
@@ -17,14 +17,14 @@ class Members:
     def __init__(self, fleet: Fleet, clock: Callable[[], datetime]) -> None:
         self._fleet, self._clock = fleet, clock
         self._registered: dict[str, MemberId] = {}
-        self._mirrors: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._specs: dict[str, RegionalClusterSpec] = {}
         self._problems: dict[str, OutOfSight] = {}
 
     def register(self, cluster: RegionalCluster, kubeconfig: str | None) -> None:
         """Connect to a member, or to the one that it is now. Does nothing if nothing changed."""
         member = MemberId(cluster.metadata.name, cluster.spec.cluster_uid)
         self._registered[member.name] = member
-        self._mirrors[member.name] = cluster.spec.mirrors
+        self._specs[member.name] = cluster.spec
         if kubeconfig is None:
             self._fleet.drop_member(member.name)
             ref = cluster.spec.kubeconfig_secret_ref
@@ -39,7 +39,7 @@ class Members:
     def unregister(self, name: str) -> None:
         """Forget a member. What runs there goes on."""
         self._registered.pop(name, None)
-        self._mirrors.pop(name, None)
+        self._specs.pop(name, None)
         self._problems.pop(name, None)
         self._fleet.forget_member(name)
 
@@ -50,8 +50,10 @@ class Members:
             return None
         problem = self._problems.get(name)
         view = ClusterView(member, problem) if problem is not None else self._fleet.view(name)
-        mirrors = self._mirrors[name]
-        return replace(view, mirrors=mirrors) if view is not None and mirrors else view
+        spec = self._specs[name]
+        if view is None or not (spec.mirrors or spec.peers):
+            return view
+        return replace(view, mirrors=spec.mirrors, peers=spec.peers)
 
     def views(self) -> Mapping[str, ClusterView]:
         """What is seen of every registered member, by name."""

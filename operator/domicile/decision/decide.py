@@ -106,6 +106,8 @@ def asked(model: SovereignModel | ModelRemnant, namespace_labels: Mapping[str, s
         namespace_labels=labels,
         artifacts=serving.artifacts(spec),
         arguments=spec.runtime.args,
+        callers=spec.network.callers,
+        egress=spec.network.egress,
         traits={
             "modelFormat": spec.model_format.wire(),
             "replicas": {"min": spec.replicas.min, "max": spec.replicas.max or spec.replicas.min},
@@ -219,7 +221,8 @@ def _serves(seen: Snapshot, member: MemberId, selector: Mapping[str, str]) -> bo
 def _workload(seen: Snapshot, member: MemberId, selector: Mapping[str, str]) -> serving.Workload:
     """The model as it is on that member."""
     view = seen.members.get(member.name)
-    return serving.workload(seen.whole, selector, view.mirrors if view is not None else ())
+    mirrors, peers = (view.mirrors, view.peers) if view is not None else ((), ())
+    return serving.workload(seen.whole, selector, mirrors, peers)
 
 
 def _there(seen: Snapshot, member: MemberId) -> serving.SeenWorkload:
@@ -270,7 +273,7 @@ def _host(seen: Snapshot, chosen: placement.Chosen, verdict: Lawful, judgement: 
             # Nothing is written there, so nothing will come of it.
             health = serving.Failing(chosen.reason, chosen.message)
         return _Host(_standing(member, seen.recorded_permit(member), selector, health), None)
-    permit = _permit(seen, verdict, judgement, workload.artifacts)
+    permit = _permit(seen, verdict, judgement, workload)
     drifted = _drifted(workload, there, permit)
     if (refusal := seen.refusals.get(member.name)) and drifted:
         health = _refused(member, refusal)
@@ -278,17 +281,18 @@ def _host(seen: Snapshot, chosen: placement.Chosen, verdict: Lawful, judgement: 
     return _Host(standing, Place(permit, workload) if drifted else None)
 
 
-def _permit(seen: Snapshot, verdict: Lawful, judgement: Judgement, artifacts: tuple[str, ...]) -> Permit:
+def _permit(seen: Snapshot, verdict: Lawful, judgement: Judgement, workload: serving.Workload) -> Permit:
     law, covered = seen.engine.law, judgement.coverage
     policies = covered.policies if isinstance(covered, Covered) else ()
     grounds = residency.Grounds(
         model=residency.digest_of(seen.whole.spec),
         policies=_digests(policies),
         attestations=_digests(law.attestations, verdict.attestations),
-        artifacts=artifacts,
+        artifacts=workload.artifacts,
         records=_digests(law.records, verdict.records),
         exceptions=_digests(law.exceptions, verdict.exceptions),
         definitions=(*_digests(law.groups), *_digests(law.classifications)),
+        network=workload.network,
     )
     return residency.permit(seen.ref, verdict, grounds)
 

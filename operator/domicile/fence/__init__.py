@@ -1,6 +1,6 @@
 """The fence, pure: what a member's own API server refuses in managed namespaces, whoever asks and whether or not the hub is there."""
 
-from domicile.fence.isolation import ISOLATION, isolation
+from domicile.fence.isolation import ISOLATION, isolation, let_through
 from domicile.fence.kind import member_kinds
 from domicile.fence.labels import MANAGED_BY, MANAGED_NAMESPACE, is_managed
 from domicile.fence.namespace import PROBED_NAMESPACE, namespace
@@ -20,6 +20,7 @@ __all__ = [
     "fence_of",
     "is_managed",
     "isolation",
+    "let_through",
     "member_kinds",
     "namespace",
 ]

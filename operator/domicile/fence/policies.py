@@ -5,6 +5,8 @@ from typing import Final
 
 from domicile.api import CLAIM, GROUP, WAYS, AdmissionGrant, HubClaim, MemberIdentities
 from domicile.fence import cel
+from domicile.fence.isolation import ISOLATION
+from domicile.fence.pods import MODEL
 from domicile.fence.policy import Params, Policy, Rule, Validation
 from domicile.fence.writers import KEPT, KSERVE_GROUP, NOBODYS, OWNERS, ROUTING_GROUPS, removers, writers
 
@@ -145,7 +147,8 @@ def namespaces_policy(who: MemberIdentities) -> Policy:
 
 def hub_policy(who: MemberIdentities) -> Policy:
     """Domicile's own identity, stolen or misled, makes nothing outside managed namespaces. It may delete: a workload can be
-    withdrawn whatever became of the namespace's label."""
+    withdrawn whatever became of the namespace's label. Of NetworkPolicies, those alone that are no namespace's own: others have
+    theirs, which without it would let everything through."""
     is_managed, was_managed = cel.managed("object"), cel.managed("oldObject")
     return Policy(
         short="hub",
@@ -155,15 +158,26 @@ def hub_policy(who: MemberIdentities) -> Policy:
             Rule((KSERVE_GROUP,), ("*/*",), _WRITE, "*"),
             Rule((GROUP,), (AdmissionGrant.info.plural,), _WRITE, "Namespaced"),
             Rule(("",), ("resourcequotas",), _WRITE, "Namespaced"),
-            Rule(("networking.k8s.io",), ("networkpolicies",), _WRITE, "Namespaced"),
+            Rule(("networking.k8s.io",), ("networkpolicies",), (*_WRITE, "DELETE"), "Namespaced"),
             Rule(("",), ("namespaces",), _WRITE, "Cluster"),
         ),
         variables={
             "managed": "request.resource.resource == 'namespaces'"
             f" ? (request.operation == 'CREATE' ? ({is_managed}) : ({was_managed}) && ({is_managed}))"
             f" : namespaceObject != null && ({cel.managed('namespaceObject')})",
+            "ofAModel": "request.operation == 'DELETE' && request.name != " + cel.string(ISOLATION),
+            "labelled": f"request.operation == 'DELETE' && oldObject.metadata.?labels[?{cel.string(MODEL)}].orValue('') == request.name",
         },
-        validations=(Validation("variables.managed", f"'{who.hub} writes in namespaces of Domicile alone'"),),
+        validations=(
+            Validation(
+                "request.operation == 'DELETE' || variables.managed",
+                f"'{who.hub} writes in namespaces of Domicile alone'",
+            ),
+            Validation(
+                "request.operation != 'DELETE' || (variables.ofAModel && (variables.managed || variables.labelled))",
+                f"'{who.hub} deletes NetworkPolicies of models alone'",
+            ),
+        ),
         in_managed_namespaces=False,
         conditions={"whose": cel.by(who.hub)},
     )

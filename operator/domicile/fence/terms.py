@@ -10,20 +10,28 @@ from domicile.fence.writers import KSERVE_GROUP
 
 TERMS: Final = f"terms.{SUFFIX}"
 REMOVALS: Final = f"removals.{SUFFIX}"
+_NETWORK: Final = "networking.k8s.io"
+_WRITTEN: Final = ("CREATE", "UPDATE")
 _OF_A_MODEL: Final = (
     Rule((KSERVE_GROUP,), ("inferenceservices", "servingruntimes"), ("DELETE",), "Namespaced"),
     Rule(("",), ("serviceaccounts",), ("DELETE",), "Namespaced"),
+    Rule((_NETWORK,), ("networkpolicies",), ("DELETE",), "Namespaced"),
 )
 
 
 def terms_policy(who: MemberIdentities) -> Policy:
-    """Holds each grant against the claim: the hub that claims the cluster writes it, in the term of the claim."""
+    """Holds each grant, and each way that is let through, against the claim: the hub that claims the cluster writes it, in the term of
+    the claim."""
     marked = f"object.metadata.?annotations[?{cel.string(CLAIM_MARK)}].orValue('')"
     claimed = "params.spec.hub + '/' + string(params.spec.epoch) + '/' + params.spec.token"
     return Policy(
         short="terms",
-        about="In managed namespaces, refuses grants of another hub than the one that claims the cluster, and of its earlier terms.",
-        rules=(Rule((GROUP,), (AdmissionGrant.info.plural,), ("CREATE", "UPDATE"), "Namespaced"),),
+        about="In managed namespaces, refuses grants and NetworkPolicies of another hub than the one that claims the cluster,"
+        " and of its earlier terms.",
+        rules=(
+            Rule((GROUP,), (AdmissionGrant.info.plural,), _WRITTEN, "Namespaced"),
+            Rule((_NETWORK,), ("networkpolicies",), _WRITTEN, "Namespaced"),
+        ),
         variables={},
         validations=(
             Validation(

@@ -11,8 +11,6 @@ class Arrangement:
 
     identities: MemberIdentities = field(default_factory=MemberIdentities)
     """The lawful writers."""
-    callers: tuple[str, ...] = ()
-    """Namespaces whose pods may ask models."""
     connections: tuple[GrantedConnection, ...] = ()
     """Who may connect to running models, and until when."""
     confirmed: int = -1
@@ -22,4 +20,4 @@ class Arrangement:
 def arranged(spec: RegionalClusterSpec) -> Arrangement:
     """As the RegionalCluster has it."""
     confirmed = spec.confirmed_epoch.epoch if spec.confirmed_epoch else -1
-    return Arrangement(spec.identities, spec.callers, spec.connections, confirmed)
+    return Arrangement(spec.identities, spec.connections, confirmed)

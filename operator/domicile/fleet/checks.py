@@ -8,13 +8,15 @@ from typing import Any, Final
 from domicile.fence import is_managed
 from domicile.fleet.errors import NotAPermit, PermitExpired, PermitMismatch
 from domicile.fleet.kinds import INFERENCE_SERVICES, SERVING_RUNTIMES
-from domicile.kube import SERVICE_ACCOUNTS, Object, Resource, shape
+from domicile.kube import NETWORK_POLICIES, SERVICE_ACCOUNTS, Object, Resource, shape
 from domicile.residency import ForgedPermit, MemberId, ModelRef, Permit
+from domicile.residency.canonical import digest_of
 from domicile.serving import without_scheme
 from domicile.serving.workload import MODEL_LABEL, MODEL_UID, Workload
 
 KINDS: Final[Mapping[tuple[str, str], Resource]] = {
     ("v1", "ServiceAccount"): SERVICE_ACCOUNTS,
+    (NETWORK_POLICIES.api_version, "NetworkPolicy"): NETWORK_POLICIES,
     (SERVING_RUNTIMES.api_version, "ServingRuntime"): SERVING_RUNTIMES,
     (INFERENCE_SERVICES.api_version, "InferenceService"): INFERENCE_SERVICES,
 }
@@ -40,6 +42,7 @@ def covered(permit: Permit, member: MemberId, workload: Workload, now: datetime)
         raise PermitMismatch(f"the permit is for {_full(permit.model)}, the workload is of {_full(workload.model)}")
     _of_the_model(workload)
     _runtime_brought_along(workload)
+    _lets_through(permit, workload)
     manifests = (workload.namespace, *workload.companions, workload.inference_service)
     would_run = {artifact for manifest in manifests for artifact in artifacts_in(manifest)}
     stray = sorted(would_run - set(permit.grounds.artifacts))
@@ -148,6 +151,17 @@ def _runtime_brought_along(workload: Workload) -> None:
         raise PermitMismatch(
             f"the InferenceService of {workload.model} names the runtime {model.get('runtime')!r}, which the workload does not bring"
         )
+
+
+def _lets_through(permit: Permit, workload: Workload) -> None:
+    for manifest in workload.companions:
+        if (
+            resource_of(manifest) == NETWORK_POLICIES
+            and digest_of(dict(shape.mapping(manifest.get("spec")))) != permit.grounds.network
+        ):
+            raise PermitMismatch(
+                f"the NetworkPolicy of the workload of {permit.model} lets through what the permit does not name"
+            )
 
 
 def _full(model: ModelRef) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from domicile import serving
+from domicile import fence, serving
 from domicile.api import GRANTS
 from domicile.fence import is_managed
 from domicile.fleet import checks, discovery, kinds
@@ -19,7 +19,9 @@ from domicile.fleet.errors import (
     NotLeading,
 )
 from domicile.fleet.granting import Granting
+from domicile.fleet.heard import heard
 from domicile.fleet.lookup import find
+from domicile.fleet.marking import MARKED, marked, marking
 from domicile.kube import NAMESPACES, Api, Conflict, Object, Resource, only_as, shape
 from domicile.placement.view import Connected, OutOfSight
 from domicile.residency import MemberId, ModelRef, Permit
@@ -33,8 +35,8 @@ class Defence(Protocol):
         """Raise FenceNotInForce unless it is in force as far as is known."""
         ...
 
-    async def holds_in(self, api: Api, namespace: Object) -> None:
-        """Raise a GateError unless it is in force in that namespace."""
+    async def holds_in(self, api: Api, namespace: Object, model: str = "") -> None:
+        """Raise a GateError unless it is in force in that namespace, in which that model is about to be put right."""
         ...
 
 
@@ -121,7 +123,7 @@ async def place(site: Site, permit: Permit, workload: Workload, now: datetime, m
     still_valid()
     granting = Granting(api, workload.model.namespace, site.mark)
     grants = await granting.found_or_made()
-    await site.guard.holds_in(api, namespace)
+    await site.guard.holds_in(api, namespace, workload.model.name)
     if await _ensure_granted(granting, site, workload.model, entry, grants, still_valid):
         written.append(f"AdmissionGrant/{GRANTS}")
     for manifest in due:
@@ -226,33 +228,34 @@ async def _ensure(api: Api, site: Site, model: ModelRef, manifest: Object, still
         _accept(live, model, site, manifest["kind"])
         if not serving.drift(manifest, live):
             return False
-        live = await _without_strays(api, kind, manifest, live, still_valid)
+        live = await _as_ours_alone(api, site, kind, manifest, live, still_valid)
         if not serving.drift(manifest, live):
             return True
         # If it is deleted and made anew by somebody else meanwhile, the server refuses this.
         precondition = {"uid": live["metadata"]["uid"]}
     still_valid()
     wanted = {**manifest, "metadata": {**manifest["metadata"], **precondition}}
-    await api.apply(kind, wanted, field_manager=kinds.FIELD_MANAGER, force=True)
+    if kind in MARKED:
+        wanted = marked(wanted, site.mark)
+    await heard(fence.TERMS, lambda: api.apply(kind, wanted, field_manager=kinds.FIELD_MANAGER, force=True))
     return True
 
 
-async def _without_strays(
-    api: Api, kind: Resource, manifest: Object, live: Object, still_valid: Callable[[], None]
+async def _as_ours_alone(
+    api: Api, site: Site, kind: Resource, manifest: Object, live: Object, still_valid: Callable[[], None]
 ) -> Object:
-    """The object without what others added to run or load. Applying would not take it away: the fields are theirs."""
-    strays = serving.strays(manifest, live)
-    if not strays:
+    """The object without what others added to run, load or let through. Applying would not take it away: the fields are theirs."""
+    changes = [{"op": "remove", "path": stray.pointer} for stray in serving.strays(manifest, live)]
+    if serving.word_by_word(manifest) and live.get("spec") != manifest["spec"]:
+        changes = [{"op": "replace", "path": "/spec", "value": manifest["spec"]}]
+    if not changes:
         return live
     still_valid()
     metadata = live["metadata"]
-    removals = [{"op": "remove", "path": stray.pointer} for stray in strays]
-    return await api.json_patch(
-        kind,
-        metadata["name"],
-        [only_as(metadata["resourceVersion"]), *removals],
-        metadata["namespace"],
-        field_manager=kinds.FIELD_MANAGER,
+    steps = [only_as(metadata["resourceVersion"]), *changes, *([marking(live, site.mark)] if kind in MARKED else [])]
+    name, namespace = metadata["name"], metadata["namespace"]
+    return await heard(
+        fence.TERMS, lambda: api.json_patch(kind, name, steps, namespace, field_manager=kinds.FIELD_MANAGER)
     )
 
 

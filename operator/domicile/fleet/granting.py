@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from domicile import fence
-from domicile.api import CLAIM_MARK, GRANTS, AdmissionGrant
+from domicile.api import GRANTS, AdmissionGrant
 from domicile.fleet import kinds
 from domicile.fleet.heard import heard
 from domicile.fleet.lookup import find
+from domicile.fleet.marking import marked, marking
 from domicile.kube import Api, Conflict, Forbidden, Object, only_as, shape
 from domicile.residency import ModelRef
 from domicile.serving import entry_in
 
 _MANAGER: Final = f"{kinds.FIELD_MANAGER}:"
 """Each model's entry is of a field manager of its own: applying one leaves the others alone."""
-_MARKED: Final = f"/metadata/annotations/{CLAIM_MARK.replace('/', '~1')}"
 
 
 @dataclass(frozen=True)
@@ -70,23 +70,19 @@ class Granting:
         changes = [
             only_as(grant["metadata"]["resourceVersion"]),
             {"op": "remove", "path": f"/spec/models/{at}"},
-            {"op": "add", "path": _MARKED, "value": self.mark},
+            marking(grant, self.mark),
         ]
         await self.api.json_patch(kinds.GRANTS, GRANTS, changes, self.namespace, field_manager=kinds.FIELD_MANAGER)
 
     def _manifest(self) -> dict[str, Any]:
-        metadata = {
-            "name": GRANTS,
-            "namespace": self.namespace,
-            "labels": dict((fence.MANAGED_BY,)),
-            "annotations": {CLAIM_MARK: self.mark},
-        }
-        return {
+        metadata = {"name": GRANTS, "namespace": self.namespace, "labels": dict((fence.MANAGED_BY,))}
+        manifest: dict[str, Any] = {
             "apiVersion": kinds.GRANTS.api_version,
             "kind": AdmissionGrant.info.kind,
             "metadata": metadata,
             "spec": {},
         }
+        return marked(manifest, self.mark)
 
 
 def granted_to(grant: Object | None, model: ModelRef) -> bool:

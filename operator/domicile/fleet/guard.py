@@ -17,6 +17,7 @@ from domicile.fleet.granting import Granting
 from domicile.fleet.isolating import Isolation, Seen, as_it_must_be
 from domicile.fleet.kinds import FENCE, FIELD_MANAGER, INFERENCE_SERVICES
 from domicile.fleet.lookup import find, listed
+from domicile.fleet.sight import name_of
 from domicile.fleet.sweep import strangers
 from domicile.kube import (
     CUSTOM_RESOURCE_DEFINITIONS,
@@ -64,7 +65,7 @@ class Guard:
         self.state: FenceInForce | FenceDown = FenceDown("NotLookedFor", "not looked for yet")
         self._manifests = guarded.manifests()
         self._seen, self._random, self._may_act, self._on_change = seen, random, may_act, on_change
-        self._isolation = Isolation(member, seen)
+        self._isolation = Isolation(member, seen, lambda: self._claimant.mark)
         self._wake = asyncio.Event()
         self._must_look = False
         self._just_written = False
@@ -84,7 +85,6 @@ class Guard:
         if arrangement != self._claimant.arrangement:
             self._claimant.arrangement = arrangement
             self._claimant.standing.confirmed[self._member.name] = arrangement.confirmed
-            self._isolation.callers = arrangement.callers
             self.look_soon()
 
     def look_soon(self) -> None:
@@ -170,20 +170,20 @@ class Guard:
         if isinstance(self.state, FenceDown):
             raise FenceNotInForce(f"the fence is not in force ({self.state.reason}): {self.state.message}")
 
-    async def holds_in(self, api: Api, namespace: Object) -> None:
-        """Raise a GateError unless the fence is in force in the namespace, and nothing runs there that is not Domicile's: what
-        was there before the fence was not asked by it."""
+    async def holds_in(self, api: Api, namespace: Object, model: str = "") -> None:
+        """Raise a GateError unless the fence is in force in the namespace, and nothing is there that is not Domicile's: what
+        was there before the fence was not asked by it. The NetworkPolicy of the model that is about to be put right may be anything."""
         self.confirm()
         before = self._fell
         metadata = shape.metadata(namespace)
         name, uid = shape.text(metadata.get("name")), shape.text(metadata.get("uid"))
         await self._isolation.close(api, name, self._leading)
         await proofs.shown_soon(self.fence, api, self._bound_to_namespaces(), name)
-        if uid not in self._swept:
-            await _sweep(api, name)
+        clean = uid in self._swept or await _sweep(api, name, model)
         if self._fell != before:
             raise FenceNotInForce("the fence fell while it was being shown")
-        self._swept.add(uid)
+        if clean:
+            self._swept.add(uid)
 
     def _bound_to_namespaces(self) -> tuple[Policy, ...]:
         return tuple(policy for policy in self.fence.policies if policy.in_managed_namespaces)
@@ -280,13 +280,19 @@ class Guard:
         self._on_change()
 
 
-async def _sweep(api: Api, namespace: str) -> None:
+async def _sweep(api: Api, namespace: str, model: str) -> bool:
+    """Whether it need not be looked through again: nothing of the model's is to be put right either."""
     looked_at = (INFERENCE_SERVICES, DEPLOYMENTS, REPLICA_SETS, PODS, NETWORK_POLICIES)
-    if found := strangers(*await asyncio.gather(*(listed(api, kind, namespace) for kind in looked_at))):
+    services, deployments, replica_sets, pods, policies = await asyncio.gather(
+        *(listed(api, kind, namespace) for kind in looked_at)
+    )
+    others = tuple(each for each in policies if name_of(each) != model)
+    if found := strangers(services, deployments, replica_sets, pods, others):
         raise NamespaceNotOwned(
             f"{', '.join(found[:_SHOWN])} in namespace {namespace} {'was' if len(found) == 1 else 'were'} not made for a model:"
             " remove what is not Domicile's there, or give the models of that namespace another one"
         )
+    return not strangers((), (), (), (), policies)
 
 
 def _down(error: Exception) -> FenceDown:

@@ -6,8 +6,10 @@ from typing import Protocol
 
 from domicile import fence
 from domicile.fence import is_managed
+from domicile.fleet.heard import heard
 from domicile.fleet.kinds import FIELD_MANAGER, ISOLATION, deleting
 from domicile.fleet.lookup import find
+from domicile.fleet.marking import marked, marking
 from domicile.fleet.sight import name_of
 from domicile.kube import NAMESPACES, Api, Conflict, Forbidden, NotFound, Object, Resource, shape
 from domicile.residency import MemberId
@@ -28,11 +30,10 @@ class Seen(Protocol):
 
 
 class Isolation:
-    """That of one member. `callers` are the namespaces whose pods may ask models."""
+    """That of one member. `mark` gives that of the term in which it is written to."""
 
-    def __init__(self, member: MemberId, seen: Seen) -> None:
-        self._member, self._seen = member, seen
-        self.callers: tuple[str, ...] = ()
+    def __init__(self, member: MemberId, seen: Seen, mark: Callable[[], str]) -> None:
+        self._member, self._seen, self._mark = member, seen, mark
 
     @property
     def open(self) -> tuple[str, ...]:
@@ -44,7 +45,7 @@ class Isolation:
 
     async def close(self, api: Api, namespace: str, leading: Callable[[], None]) -> None:
         """Have the namespace kept to itself. `leading` raises where nothing may be written."""
-        for manifest in self._wanted(namespace):
+        for manifest in fence.isolation(namespace):
             if as_it_must_be(manifest, self._last_seen(manifest)):
                 continue
             leading()
@@ -63,19 +64,18 @@ class Isolation:
         live = await _live(api, manifest)
         if as_it_must_be(manifest, live):
             return
+        mark = self._mark()
         if live is None:
-            await api.create(kind, manifest, field_manager=FIELD_MANAGER)
+            wanted = marked(manifest, mark)
+            await heard(fence.TERMS, lambda: api.create(kind, wanted, field_manager=FIELD_MANAGER))
         else:
             # Replaced whole: applying would leave the rules that somebody added.
-            change = [{"op": "replace", "path": "/spec", "value": manifest["spec"]}]
-            await api.json_patch(kind, name, change, namespace, field_manager=FIELD_MANAGER)
+            change = [{"op": "replace", "path": "/spec", "value": manifest["spec"]}, marking(live, mark)]
+            await heard(fence.TERMS, lambda: api.json_patch(kind, name, change, namespace, field_manager=FIELD_MANAGER))
         _log.info("wrote %s %s/%s on %s", manifest["kind"], namespace, name, self._member)
 
     def _closed(self, namespace: str) -> bool:
-        return all(as_it_must_be(manifest, self._last_seen(manifest)) for manifest in self._wanted(namespace))
-
-    def _wanted(self, namespace: str) -> tuple[Object, ...]:
-        return fence.isolation(namespace, self.callers)
+        return all(as_it_must_be(manifest, self._last_seen(manifest)) for manifest in fence.isolation(namespace))
 
     def _last_seen(self, manifest: Object) -> Object | None:
         metadata = manifest["metadata"]

@@ -35,6 +35,7 @@ OF_THE_FENCE: Final = (GRANTS, CLAIMS)
 
 KIND: Final[Mapping[Resource, str]] = {
     NAMESPACES: "Namespace",
+    NETWORK_POLICIES: "NetworkPolicy",
     NODES: "Node",
     PODS: "Pod",
     SERVICES: "Service",
@@ -53,9 +54,9 @@ FENCE: Final[Mapping[str, Resource]] = {
 """What the fence is made of, by the kind in its manifests."""
 ISOLATION: Final[Mapping[str, Resource]] = {"NetworkPolicy": NETWORK_POLICIES, "ResourceQuota": RESOURCE_QUOTAS}
 """What keeps a managed namespace to itself, by the kind in its manifests."""
-WRITTEN: Final = (SERVICE_ACCOUNTS, SERVING_RUNTIMES, INFERENCE_SERVICES)
+WRITTEN: Final = (SERVICE_ACCOUNTS, NETWORK_POLICIES, SERVING_RUNTIMES, INFERENCE_SERVICES)
 """What Domicile itself makes for a model, in the order in which it makes it."""
-COMPANIONS: Final = (SERVING_RUNTIMES, SERVICE_ACCOUNTS)
+COMPANIONS: Final = (SERVING_RUNTIMES, NETWORK_POLICIES, SERVICE_ACCOUNTS)
 """What goes after the InferenceService, in that order."""
 MADE_BY_KSERVE: Final = (DEPLOYMENTS, REPLICA_SETS, PODS, SERVICES, HORIZONTAL_POD_AUTOSCALERS)
 """KServe 0.20 (Standard mode) copies all labels of the InferenceService to these, pod templates included, so that the

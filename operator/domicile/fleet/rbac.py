@@ -46,9 +46,9 @@ def rules() -> list[dict[str, Any]]:
         ),
         _rule(GRANTS.group, [GRANTS.plural], (*_SEE, "create", "patch")),
         _rule(CLAIMS.group, [CLAIMS.plural], ("get", "create", "patch")),
-        # What keeps its namespaces to themselves. The fence refuses that it makes any elsewhere.
+        # What keeps its namespaces to themselves, and lets through what a model is permitted. The fence refuses that it makes any elsewhere.
         _rule("", ["resourcequotas"], (*_SEE, "create", "patch")),
-        _rule("networking.k8s.io", ["networkpolicies"], (*_SEE, "create", "patch")),
+        _rule("networking.k8s.io", ["networkpolicies"], _MAKE),
         # The accelerators.
         _rule("", ["nodes"], ("list", "watch")),
         # What is written for a model. Server-side apply is `patch`, and `create` where nothing is there yet.

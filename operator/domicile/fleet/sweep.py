@@ -6,7 +6,7 @@ from domicile.fence import ISOLATION
 from domicile.fleet.kinds import deleting
 from domicile.fleet.sight import name_of
 from domicile.kube import Object, shape
-from domicile.serving.workload import MODEL_LABEL
+from domicile.serving.workload import MODEL_LABEL, MODEL_UID
 
 
 def strangers(
@@ -17,8 +17,12 @@ def strangers(
     network_policies: Iterable[Object],
 ) -> tuple[str, ...]:
     """Workloads, as `kind name`, that do not come from a model's InferenceService by the chain of their owners, and NetworkPolicies
-    that are not the namespace's own: they only ever open more. What is on its way out is left out."""
-    found = [f"NetworkPolicy {name_of(each)}" for each in network_policies if name_of(each) != ISOLATION]
+    that are neither the namespace's own nor for the pods of a model: they only ever open more. What is on its way out is left out."""
+    found = [
+        f"NetworkPolicy {name_of(each)}"
+        for each in network_policies
+        if name_of(each) != ISOLATION and not _of_a_model(each)
+    ]
     owners = frozenset(_uid(each) for each in services if MODEL_LABEL in shape.labels(each))
     for kind, owned_by, objects in (
         ("Deployment", "InferenceService", deployments),
@@ -30,6 +34,15 @@ def strangers(
         found += [f"{kind} {name_of(each)}" for each in there if _uid(each) not in lawful and not deleting(each)]
         owners = lawful
     return tuple(found)
+
+
+def _of_a_model(network_policy: Object) -> bool:
+    """Whether it is named and labelled as a model's and for the pods of it alone. What it lets through is compared where it is placed; where
+    there is no such model there are no such pods."""
+    labels = shape.labels(network_policy)
+    named = {label: labels.get(label) for label in (MODEL_LABEL, MODEL_UID)}
+    selected = shape.mapping(shape.mapping(network_policy.get("spec")).get("podSelector"))
+    return name_of(network_policy) == named[MODEL_LABEL] and selected.get("matchLabels") == named
 
 
 def _uid(manifest: Object) -> str:

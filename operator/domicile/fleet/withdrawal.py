@@ -13,7 +13,19 @@ from domicile.fleet.gate import Site
 from domicile.fleet.granting import Granting, granted_to
 from domicile.fleet.heard import heard
 from domicile.fleet.lookup import find, listed
-from domicile.kube import NAMESPACES, NODES, PODS, Api, Conflict, NotFound, Object, Propagation, Resource, shape
+from domicile.kube import (
+    NAMESPACES,
+    NETWORK_POLICIES,
+    NODES,
+    PODS,
+    Api,
+    Conflict,
+    NotFound,
+    Object,
+    Propagation,
+    Resource,
+    shape,
+)
 from domicile.residency import ModelRef
 from domicile.serving.workload import MODEL_LABEL
 
@@ -39,15 +51,15 @@ async def withdraw(site: Site, model: ModelRef, may_act: gate.MayAct = gate.alwa
     """Delete what is there of the model, and say what is left. Call again until Withdrawn.
 
     What it was granted goes first, so that no pod of it begins any more; the member refuses the rest before that, so that only who may
-    write grants may delete. Then the InferenceService, and with it what KServe made of it; the ServingRuntime and the ServiceAccount
-    go once no pod is left that uses them. The namespace stays: there may be things in it that are not ours. What is told as left is
+    write grants may delete. Then the InferenceService, and with it what KServe made of it; the ServingRuntime, the NetworkPolicy and
+    the ServiceAccount go once no pod is left that uses them. The namespace stays: there may be things in it that are not ours. What is told as left is
     more than what is deleted: a label can be changed by whoever may edit there, and must not hide what runs. Raises MemberOutOfSight,
     IdentityMismatch or a kube.KubeError.
     """
     api = await gate.open_site(site)
     found = await _find(api, model, (kinds.INFERENCE_SERVICES, *kinds.MADE_BY_KSERVE))
-    found = {**found, kinds.INFERENCE_SERVICES: await _with_named(api, model, found[kinds.INFERENCE_SERVICES])}
-    companions = await _find(api, model, kinds.COMPANIONS)
+    found = await _with_named(api, kinds.INFERENCE_SERVICES, model, found)
+    companions = await _companions(api, model)
     gate.leading(may_act, site)
     granting = Granting(api, model.namespace, site.mark)
     grant = await granting.find()
@@ -60,7 +72,7 @@ async def withdraw(site: Site, model: ModelRef, may_act: gate.MayAct = gate.alwa
     if not workload_left and any(companions.values()):
         gate.leading(may_act, site)
         await _delete(api, model, companions)
-        companions = await _find(api, model, kinds.COMPANIONS)
+        companions = await _companions(api, model)
     left = (*workload_left, *_names(companions))
     return Withdrawing(left, tuple(_unknown(site, found[PODS]))) if left else Withdrawn()
 
@@ -74,12 +86,17 @@ async def _find(api: Api, model: ModelRef, of: Iterable[Resource]) -> Found:
     return dict(zip(asked, found, strict=True))
 
 
-async def _with_named(api: Api, model: ModelRef, found: tuple[Object, ...]) -> tuple[Object, ...]:
-    """Also the InferenceService of the model's name that bears any mark of Domicile, whatever became of its labels."""
-    if any(sight.name_of(manifest) == model.name for manifest in found):
+async def _companions(api: Api, model: ModelRef) -> Found:
+    return await _with_named(api, NETWORK_POLICIES, model, await _find(api, model, kinds.COMPANIONS))
+
+
+async def _with_named(api: Api, kind: Resource, model: ModelRef, found: Found) -> Found:
+    """Also the object of the model's name that bears any mark of Domicile, whatever became of its labels: it runs, or lets through."""
+    if any(sight.name_of(manifest) == model.name for manifest in found[kind]):
         return found
-    named = await find(api, kinds.INFERENCE_SERVICES, model.name, model.namespace)
-    return (*found, named) if named is not None and kinds.bears_our_mark(named) else found
+    named = await find(api, kind, model.name, model.namespace)
+    ours = named is not None and kinds.bears_our_mark(named)
+    return {**found, kind: (*found[kind], named)} if named is not None and ours else found
 
 
 async def _delete(api: Api, model: ModelRef, found: Found) -> None:

@@ -48,6 +48,7 @@ Ability = Able | Unable | NotSeen | NotYet
 
 @dataclass(frozen=True)
 class _Case:
+    need: Need
     namespace: str
     name: str
     view: ClusterView
@@ -70,8 +71,8 @@ def ability(
     `current` is how it stands there, None where it was not given to the cluster. The node selector in use is kept as long
     as its nodes suit the model. What the model's own pods have taken never counts against it.
     """
-    case = _Case(namespace, name, view)
-    for check in _CHECKS:
+    case = _Case(need, namespace, name, view)
+    for check in (*_CHECKS, *(() if current is not None else (_peers_are_there,))):
         finding = check(case)
         if finding is not None:
             return finding
@@ -141,6 +142,18 @@ def _name_is_ours_or_free(case: _Case) -> Unable | None:
         "NameTaken",
         f"an InferenceService {case.namespace}/{case.name} is there and was not made by Domicile:"
         " remove it there, or give the model another name",
+    )
+
+
+def _peers_are_there(case: _Case) -> Unable | None:
+    """Asked before a model comes. Where it runs, a peer that is taken away is let through no more, and the model stays."""
+    missing = sorted(set(case.need.peers) - {peer.name for peer in case.view.peers})
+    if not missing:
+        return None
+    return Unable(
+        "PeerMissing",
+        f"spec.peers of RegionalCluster {case.view.member.name} has no {', '.join(missing)}, which the model has to do with:"
+        " say there which namespaces that is, or take it out of the model's spec.network",
     )
 
 

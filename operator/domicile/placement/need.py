@@ -20,17 +20,19 @@ class Need:
     """Least memory of each accelerator, in bytes; 0 is any, known or not."""
     products: tuple[str, ...] = ()
     """Products that will do; empty is any."""
+    peers: tuple[str, ...] = ()
+    """Names of the peers that it has to do with."""
 
 
 def need(spec: SovereignModelSpec) -> Need:
     """The need of a model's spec."""
-    wanted = spec.resources.accelerators
+    wanted, peers = spec.resources.accelerators, tuple(sorted({*spec.network.callers, *spec.network.egress}))
     if wanted is None:
-        return Need(spec.replicas.min)
+        return Need(spec.replicas.min, peers=peers)
     memory = (
         0 if wanted.min_memory is None else int(parse(wanted.min_memory).to_integral_value(rounding="ROUND_CEILING"))
     )
-    return Need(spec.replicas.min, wanted.count, memory, tuple(sorted(wanted.products)))
+    return Need(spec.replicas.min, wanted.count, memory, tuple(sorted(wanted.products)), peers)
 
 
 def gibibytes(size: int) -> str:

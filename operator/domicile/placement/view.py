@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from domicile.api import Peer
 from domicile.residency import MemberId, Reported
 
 ModelName = tuple[str, str]
@@ -99,3 +100,5 @@ class ClusterView:
     """What its nodes say of themselves."""
     mirrors: tuple[tuple[str, str], ...] = ()
     """Registry host, and where the member pulls from instead: as its RegionalCluster says."""
+    peers: tuple[Peer, ...] = ()
+    """What models may have to do with there: as its RegionalCluster says."""

@@ -11,6 +11,7 @@ from domicile.residency.cel import times as moments
 from domicile.residency.cel.times import Times
 from domicile.residency.dimensions import WORDS, Dimensions
 from domicile.residency.places import Allowed
+from domicile.residency.reach import Reach
 from domicile.residency.rules import Clause
 
 EXPIRING = frozenset({"certifications", "contracts"})
@@ -23,7 +24,8 @@ class Policy:
 
     name: str
     dimensions: Dimensions
-    hosts: frozenset[str]
+    reach: Reach
+    """What it lists."""
     clauses: tuple[Clause, ...]
     denies_contradiction: bool
     forbids_exceptions: bool
@@ -54,7 +56,7 @@ def policy(written: ResidencyPolicy, groups: Mapping[str, frozenset[str]]) -> Po
     return Policy(
         name,
         dimensions.dimensions(name, allow, spec.basis),
-        frozenset(spec.allow.hosts),
+        Reach(spec.allow.hosts, spec.allow.callers, spec.allow.egress),
         clauses,
         spec.on_contradiction == "Deny",
         spec.exceptions == "Forbid",

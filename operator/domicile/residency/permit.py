@@ -31,6 +31,8 @@ class Grounds:
     """Name and digest of the spec of each ResidencyException that it rests on."""
     definitions: tuple[tuple[str, str], ...] = ()
     """Name and digest of the spec of each JurisdictionGroup and DataClassification there was."""
+    network: str = ""
+    """Digest of the spec of the NetworkPolicy that lets the model's callers in, and it out to what it may ask."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def permit(model: ModelRef, verdict: Lawful, grounds: Grounds) -> Permit:
 def _seal(model: ModelRef, member: MemberId, grounds: Grounds, until: datetime) -> str:
     return digest_of(
         [
-            "domicile.dev/permit/v2",
+            "domicile.dev/permit/v3",
             [model.namespace, model.name, model.uid],
             [member.name, member.uid],
             grounds.model,
@@ -80,6 +82,7 @@ def _seal(model: ModelRef, member: MemberId, grounds: Grounds, until: datetime) 
             [list(pair) for pair in grounds.records],
             [list(pair) for pair in grounds.exceptions],
             [list(pair) for pair in grounds.definitions],
+            grounds.network,
             until.isoformat(),
         ]
     )

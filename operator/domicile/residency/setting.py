@@ -60,3 +60,7 @@ class Asked:
     """Arguments of the server: hosts that they name could be reached."""
     traits: Mapping[str, object] = field(default_factory=dict[str, object])
     """Further fields of the model that rules may ask for: modelFormat, replicas, accelerators."""
+    callers: tuple[str, ...] = ()
+    """Peers of the member that may ask it, by the names that RegionalClusters give them."""
+    egress: tuple[str, ...] = ()
+    """Peers that it may ask."""

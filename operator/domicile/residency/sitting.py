@@ -11,12 +11,13 @@ from itertools import chain
 from typing import Any, Final, NamedTuple, cast
 
 from domicile.api import ResidencyRecord
-from domicile.residency import closure, dimensions, records, rules, validity
+from domicile.residency import closure, dimensions, reach, records, rules, validity
 from domicile.residency.cel import expression
 from domicile.residency.cel.times import Times
 from domicile.residency.compiled import Policy
 from domicile.residency.facts import Fact, Site, Sites, Unknown, sites, whole
 from domicile.residency.identity import MemberId
+from domicile.residency.reach import Reach
 from domicile.residency.rules import Clause
 from domicile.residency.setting import Asked, Law, Member
 from domicile.residency.verdict import Finding, Outcome, Result, finding
@@ -81,8 +82,8 @@ class Project:
     audits: tuple[Policy, ...]
     uncovered: tuple[str, ...] | None
     """Data classes that no enforced policy speaks of; None where each has one."""
-    hosts: tuple[str, ...]
-    """Hosts that its arguments name."""
+    reach: Reach
+    """Whom it has to do with."""
     namespace: str
     data_classes: tuple[str, ...]
     registries: tuple[str, ...] = field(compare=False)
@@ -120,7 +121,9 @@ def project(
         "artifacts": list(asked.artifacts),
         **asked.traits,
     }
-    hosts = closure.named_hosts(asked.arguments)
+    named = Reach(
+        closure.named_hosts(asked.arguments), tuple(sorted(set(asked.callers))), tuple(sorted(set(asked.egress)))
+    )
     registries = tuple(sorted({artifact.partition("/")[0] for artifact in asked.artifacts}))
     views: dict[frozenset[str] | None, tuple[Any, ...]] = {}
     for policy in (*enforced, *audits):
@@ -134,8 +137,8 @@ def project(
         for policy in (*enforced, *audits)
     }
     names = tuple(p.name for p in enforced), tuple(p.name for p in audits)
-    key = (*names, uncovered, registries, hosts, tuple(seen.values()))
-    return Project(key, enforced, audits, uncovered, hosts, asked.ref.namespace, classes, registries, model, seen)
+    key = (*names, uncovered, registries, named, tuple(seen.values()))
+    return Project(key, enforced, audits, uncovered, named, asked.ref.namespace, classes, registries, model, seen)
 
 
 class Sitting:
@@ -221,7 +224,7 @@ class Sitting:
 
     def told(self, case: Project, policy: Policy) -> tuple[Told, ...]:
         """For every site: what is told of the policy's rules, in their order."""
-        key = (policy.name, case.registries, case.hosts, case.seen[policy.name])
+        key = (policy.name, case.registries, case.reach, case.seen[policy.name])
         found = self._told.get(key)
         if found is None:
             rows = zip(*self._columns_of(case, policy), strict=True)
@@ -246,8 +249,8 @@ class Sitting:
         return [
             self._dimensions(policy, case.registries),
             self.remembered(
-                ("allow.hosts", policy.name, case.hosts),
-                lambda: (_fare(_hosts(policy, case.hosts)),) * len(self.places),
+                ("reach", policy.name, case.reach),
+                lambda: (_reaching(policy, case.reach),) * len(self.places),
             ),
             self._contradictions(policy),
             *(self._clause(case, clause) for clause in policy.clauses),
@@ -386,13 +389,8 @@ def _fare(*results: Result) -> Fare:
     return Fare(results, told(results))
 
 
-def _hosts(policy: Policy, named: tuple[str, ...]) -> Result:
-    strange = [host for host in named if host not in policy.hosts]
-    if not strange:
-        return Result(policy.name, "allow.hosts", Outcome.MET, "Deny", basis=policy.dimensions.basis)
-    wants = ", ".join(sorted(policy.hosts)) or "none (spec.allow.hosts is empty)"
-    message = f"the server's arguments name {', '.join(strange)}, {policy.name} allows {wants}"
-    return Result(policy.name, "allow.hosts", Outcome.UNMET, "Deny", "HostNotAllowed", message, policy.dimensions.basis)
+def _reaching(policy: Policy, named: Reach) -> Fare:
+    return _fare(*reach.results(policy.name, policy.reach, policy.dimensions.basis, named))
 
 
 def _contradiction(policy: Policy, site: Site) -> Result:

@@ -1,6 +1,6 @@
 """Serving, pure: a model on a cluster as an InferenceService and its companions, and their health read back."""
 
-from domicile.serving.drift import Stray, differs, drift, strays
+from domicile.serving.drift import Stray, differs, drift, strays, word_by_word
 from domicile.serving.granting import entry_in, granted, without_scheme
 from domicile.serving.health import Failing, Health, Missing, Progressing, Serving, health
 from domicile.serving.kserve_models import load
@@ -39,5 +39,6 @@ __all__ = [
     "load",
     "strays",
     "without_scheme",
+    "word_by_word",
     "workload",
 ]

@@ -13,7 +13,9 @@ _OF_A_CONTAINER: Final = ("name", "image", "command", "args")
 def granted(workload: Workload, until: datetime) -> Manifest:
     """The model's entry in the AdmissionGrant of its namespace, as the API server keeps it."""
     predictor, model = workload.inference_service["spec"]["predictor"], workload.model
-    runtimes: tuple[Manifest, ...] = tuple(each["spec"] for each in workload.companions if "spec" in each)
+    runtimes: tuple[Manifest, ...] = tuple(
+        each["spec"] for each in workload.companions if each["kind"] == "ServingRuntime"
+    )
     started: tuple[Manifest, ...] = tuple(container for runtime in runtimes for container in runtime["containers"])
     containers: list[dict[str, Any]] = [
         {"command": [], "args": [], **{key: each[key] for key in _OF_A_CONTAINER if key in each}} for each in started

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from domicile import fence
-from domicile.api import SovereignModel, SovereignModelSpec
+from domicile.api import Peer, SovereignModel, SovereignModelSpec
 from domicile.api.quantity import canonical
 from domicile.api.sovereignmodel import MODEL_NAME
 from domicile.residency import mirrored
@@ -35,21 +35,25 @@ Mirrors = Iterable[tuple[str, str]]
 """Registry host, and where the member pulls from instead."""
 
 
-def workload(model: SovereignModel, node_selector: Mapping[str, str], mirrors: Mirrors = ()) -> Workload:
-    """All manifests of the model on a member, on the nodes that the selector names, pulled from the member's mirrors."""
+def workload(
+    model: SovereignModel, node_selector: Mapping[str, str], mirrors: Mirrors = (), peers: Iterable[Peer] = ()
+) -> Workload:
+    """All manifests of the model on a member, on the nodes that the selector names, pulled from the member's mirrors, and having to
+    do with those of its peers that the model names."""
     model = _as_pulled(model, tuple(mirrors))
     meta = model.metadata
     namespace = fence.namespace(meta.namespace)
-    companions = (_service_account(model), _serving_runtime(model))
+    account, runtime, network = _service_account(model), _serving_runtime(model), _network_policy(model, tuple(peers))
     service = _inference_service(model, node_selector)
-    digest = digest_of([dict(manifest) for manifest in (namespace, *companions, _without_replicas(service))])
+    digest = digest_of([dict(manifest) for manifest in (namespace, account, runtime, _without_replicas(service))])
     annotated = {**service["metadata"], "annotations": {**service["metadata"]["annotations"], WORKLOAD: digest}}
     return Workload(
         model=ModelRef(meta.namespace, meta.name, meta.uid),
         namespace=namespace,
-        companions=companions,
+        companions=(account, network, runtime),
         inference_service={**service, "metadata": annotated},
         artifacts=artifacts(model.spec),
+        network=digest_of(network["spec"]),
         digest=digest,
     )
 
@@ -80,6 +84,19 @@ def _service_account(model: SovereignModel) -> Manifest:
         "metadata": _metadata(model),
         "automountServiceAccountToken": False,
     }
+
+
+def _network_policy(model: SovereignModel, peers: tuple[Peer, ...]) -> Manifest:
+    """Also where it lets nobody through: what somebody adds to it is then seen, and taken away."""
+    asked = model.spec.network
+    spec = fence.let_through(
+        dict(_names(model)),
+        model.spec.runtime.port,
+        [peer for peer in peers if peer.name in asked.callers],
+        [peer for peer in peers if peer.name in asked.egress],
+    )
+    metadata = _metadata(model)
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 
 
 def _serving_runtime(model: SovereignModel) -> Manifest:
@@ -147,8 +164,13 @@ def _inference_service(model: SovereignModel, node_selector: Mapping[str, str]) 
 
 def _metadata(model: SovereignModel) -> dict[str, Any]:
     meta = model.metadata
-    labels = dict((fence.MANAGED_BY, (MODEL_LABEL, meta.name), (MODEL_UID, meta.uid)))
+    labels = dict((fence.MANAGED_BY, *_names(model)))
     return {"name": meta.name, "namespace": meta.namespace, "labels": labels}
+
+
+def _names(model: SovereignModel) -> tuple[tuple[str, str], ...]:
+    """Labels that name it, which its pods have too."""
+    return (MODEL_LABEL, model.metadata.name), (MODEL_UID, model.metadata.uid)
 
 
 def _model_format(spec: SovereignModelSpec) -> dict[str, str]:

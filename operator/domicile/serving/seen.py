@@ -78,7 +78,7 @@ class SeenWorkload:
 
     inference_service: SeenObject | None = None
     companions: Mapping[str, SeenObject] = field(default_factory=dict[str, SeenObject])
-    """By kind: ServingRuntime, ServiceAccount."""
+    """By kind: ServingRuntime, NetworkPolicy, ServiceAccount."""
     deployments: tuple[SeenDeployment, ...] = ()
     pods: tuple[SeenPod, ...] = ()
     granted: Manifest | None = None

@@ -25,10 +25,12 @@ class Workload:
     model: ModelRef
     namespace: Manifest
     companions: tuple[Manifest, ...]
-    """ServiceAccount and ServingRuntime: they come before the workload and go after it."""
+    """ServiceAccount, NetworkPolicy and ServingRuntime: they come before the workload and go after it."""
     inference_service: Manifest
     artifacts: tuple[str, ...]
     """Every image and model artifact that it would run or load, pinned by digest."""
+    network: str
+    """Digest of the NetworkPolicy's spec."""
     digest: str
-    """Digest of all the manifests, before it was written into them as an annotation. The numbers of replicas are left
-    out: KServe copies the annotation to the pod template, and scaling must not restart pods."""
+    """Digest of the manifests, before it was written into them as an annotation. The numbers of replicas and the NetworkPolicy
+    are left out: KServe copies the annotation to the pod template, and neither of them must restart pods."""
