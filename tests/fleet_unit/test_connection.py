@@ -253,6 +253,7 @@ async def test_since_is_the_first_failure_of_a_row_and_the_message_does_not_flic
         api.before = fail
         lost = await r.out_of_sight("Unreachable")
         assert lost.since == first
+        await eventually(lambda: r.changes)  # What is out of sight is seen at once, and told a moment later.
         r.changes.clear()
         r.clock.time += timedelta(hours=1)
         before = len(tries)

@@ -4,6 +4,7 @@ import dataclasses
 import ipaddress
 import logging
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,17 +39,24 @@ class Host:
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    monkeypatch.setenv("DOMICILE_RUN", str(tmp_path / "run"))
-    changes = state.HostChanges(directories=(str(tmp_path / "node"),), made_directories=(str(tmp_path / "kubelet"),))
-    made = Host(tmp_path, dataclasses.replace(state.fresh("t", owned=True), host=changes))
+def short() -> Iterator[Path]:
+    """A directory whose name leaves room for that of a socket, which has 107 bytes at the most: pytest's own grow with each run."""
+    with tempfile.TemporaryDirectory(prefix="domicile-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def host(short: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    monkeypatch.setenv("DOMICILE_RUN", str(short / "run"))
+    changes = state.HostChanges(directories=(str(short / "node"),), made_directories=(str(short / "kubelet"),))
+    made = Host(short, dataclasses.replace(state.fresh("t", owned=True), host=changes))
     for place in (made.plugins, made.empty, made.log.parent, made.own):
         place.mkdir(parents=True)
     (made.plugins / "kubelet_internal_checkpoint").touch()
     made.log.symlink_to(made.own / "0.log")
     (made.log.parent / "others.log").symlink_to("/elsewhere/0.log")
     monkeypatch.setattr(undoing, "CONTAINER_LOGS", made.log.parent)
-    monkeypatch.setattr(undoing, "CNI_RESULTS", tmp_path / "cni")
+    monkeypatch.setattr(undoing, "CNI_RESULTS", short / "cni")
     monkeypatch.setattr(undoing, "DEVICE_PLUGINS", made.plugins)
     monkeypatch.setattr(possible, "KUBELET_SOCKET", made.plugins / "kubelet.sock")
     return made
