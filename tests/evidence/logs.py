@@ -38,7 +38,7 @@ class Writer:
     def record(self, *, time: datetime | None = None, epoch: int = 3, by: LocalSigner | None = None) -> None:
         sequence = len(self.tree)
         at = time or BEGAN + timedelta(seconds=sequence)
-        payload = records.payload(content(sequence), Place(sequence, self.last, at, epoch))
+        payload = records.payload(content(sequence), Place(sequence, self.last, at, epoch, self.origin))
         envelope = records.sealed(payload, by or self.by)
         self.tree.append(leaf(envelope.signed))
         self.last = records.digest(payload)

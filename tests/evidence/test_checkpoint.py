@@ -32,10 +32,15 @@ def test_it_is_signed_by_who_signed_it_alone() -> None:
     assert not checkpoint.parsed(NOTE.replace("42", "43")).signed_by(OURS.public)
 
 
-def test_signatures_of_others_and_other_lines_beside_it_are_let_be() -> None:
-    more = NOTE + checkpoint.signed(STATE, NEXT).split("\n\n")[1] + "# who knows\n"
+def test_signatures_of_others_beside_it_are_let_be() -> None:
+    more = NOTE + checkpoint.signed(STATE, NEXT).split("\n\n")[1]
     assert checkpoint.parsed(more).signed_by(NEXT.public)
     assert checkpoint.parsed(more).signed_by(OURS.public)
+
+
+def test_where_one_of_a_signer_s_signatures_fails_it_is_not_signed() -> None:
+    other = checkpoint.signed(Checkpoint(ORIGIN, 43, bytes(range(32))), OURS).split("\n\n")[1]
+    assert not checkpoint.parsed(NOTE + other).signed_by(OURS.public)
 
 
 WRONG = {
@@ -47,6 +52,10 @@ WRONG = {
     "cut at the end": (NOTE[:-1], "an origin, a size and a root"),
     "a root that is no base64": (NOTE.replace("\nAAEC", "\n!AEC"), "no base64"),
     "a root that is too short": (checkpoint.signed(Checkpoint(ORIGIN, 1, EMPTY[:31]), OURS), "32 bytes"),
+    "an origin with a space": (NOTE.replace(ORIGIN, "a log"), "an origin, a size and a root"),
+    "an origin with a plus": (NOTE.replace(ORIGIN, "a+log"), "an origin, a size and a root"),
+    "something else among its signatures": (NOTE + "who knows\n", "is no signature"),
+    "bits of the root that nobody reads": (NOTE.replace("Hh8=\n", "Hh9=\n"), "not as it is written"),
     "too long": (NOTE + "x" * checkpoint.LONGEST, "more than"),
 }
 
@@ -77,3 +86,4 @@ def test_a_key_that_is_given_twice_was_revoked_if_either_says_so() -> None:
     raw = OURS.public.raw
     for given in ([PublicKey(raw), PublicKey(raw, 9), PublicKey(raw, 4)], [PublicKey(raw, 4), PublicKey(raw)]):
         assert keys.by_id(given) == {OURS.public.keyid: PublicKey(raw, 4)}
+    assert keys.by_id([PublicKey(raw, 9), PublicKey(raw, 4, EMPTY)])[OURS.public.keyid].root == EMPTY

@@ -49,6 +49,11 @@ WRONG = {
     "a keyid that is a number": (line(signatures=[{**SIGNATURE, "keyid": 1}]), "not just keyid and sig"),
     "a payload that is a number": (line(payload=1), "is no text"),
     "a payload that is no base64": (line(payload="!"), "it is no base64"),
+    "signed twice with one key": (line(signatures=[SIGNATURE, SIGNATURE]), "signed twice with one key"),
+    "spaces in it": (line(), "not written as envelopes are here"),
+    "what is no JSON though Python reads it": (b'{"payload": NaN}', "NaN is no JSON"),
+    "another encoding": ("{}".encode("utf-16"), "it is no JSON"),
+    "a byte order mark": (b"\xef\xbb\xbf" + ENVELOPE.line(), "it is no JSON"),
     "bits that nobody reads": (line(payload="QQ==".replace("Q=", "R=")), "not as it is written"),
 }
 
@@ -57,6 +62,11 @@ WRONG = {
 def test_what_is_no_envelope(text: bytes, says: str) -> None:
     with pytest.raises(Malformed, match=says):
         dsse.parsed(text)
+
+
+def test_what_somebody_else_wrote_is_shown_short_and_plain() -> None:
+    assert dsse.shown("\ud800\x1b[2J\nOK") == "\\ud800\\x1b[2J\\nOK"
+    assert dsse.shown("x" * 101) == "x" * 100 + "..."
 
 
 @pytest.mark.parametrize("payload", [b"{}", b'{"_type": "https://in-toto.io/Statement/v0.1"}', b"x", b"[]"])

@@ -1,6 +1,7 @@
 """The embedded store: what it acknowledged is on the disk, in order and signed, whatever happens to the process or the disk."""
 
 import asyncio
+import dataclasses
 import errno
 import os
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from domicile.evidence import dsse, keys, merkle, records
 from domicile.evidence.checkpoint import parsed
+from domicile.evidence.keys import LocalSigner, PublicKey
 from domicile.evidence.store import Log, LogDamaged, StaleEpoch, StoreDown, open_log
 from domicile.evidence.verifying import Report, Segment, Witnessed, verify
 from evidence import appending
@@ -34,7 +36,7 @@ def looked_at(directory: Path) -> Report:
 
 
 def segments(directory: Path) -> Iterable[Segment]:
-    return [Segment(path.name, path.read_bytes()) for path in sorted(directory.glob("*.jsonl"))]
+    return [Segment(path.name, path.read_bytes()) for path in sorted(directory.glob(f"{'[0-9]' * 20}.jsonl"))]
 
 
 async def write(directory: Path, *batches: int, **more: Any) -> None:
@@ -98,7 +100,7 @@ async def test_cut_at_any_byte_it_opens_with_all_that_was_acknowledged(tmp_path:
         path.write_bytes(whole[:end])
         log = opened(tmp_path)
         assert len(log) == 3, end
-        aside = sorted(tmp_path.glob("*.torn-at-*"))
+        aside = sorted(tmp_path.glob("*.torn-*"))
         assert b"".join(each.read_bytes() for each in aside) == whole[len(kept) : end]
         await log.append(content(3), 3)
         await log.close()
@@ -207,6 +209,90 @@ async def test_what_the_disk_does_not_take_does_not_count_and_what_comes_after_d
     assert looked_at(tmp_path).size == counted + 1
 
 
+async def test_what_cannot_be_recorded_is_refused_and_takes_nothing_with_it(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    odd = dataclasses.replace(content(1), body={"x": {1}})
+    found = await asyncio.gather(
+        log.append(content(0), 3), log.append(odd, 3), log.append(content(2), 3), return_exceptions=True
+    )
+    assert [type(each).__name__ for each in found] == ["Receipt", "NotRecordable", "Receipt"]
+    await log.close()
+    assert looked_at(tmp_path).size == 2
+
+
+async def test_a_clock_that_fails_lets_nobody_wait(tmp_path: Path) -> None:
+    def broken() -> datetime:
+        raise RuntimeError("no time")
+
+    log = open_log(tmp_path, ORIGIN, OURS, broken)
+    with pytest.raises(StoreDown, match="no time"):
+        await log.append(content(0), 3)
+    await log.close()
+
+
+async def test_recording_that_is_broken_off_ends_the_log_until_it_is_opened_anew(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    await log.append(content(0), 3)
+    waits = asyncio.create_task(log.append(content(1), 3))
+    await asyncio.sleep(0)
+    (writing,) = [task for task in asyncio.all_tasks() if task.get_name() == "evidence"]
+    await asyncio.sleep(0)
+    writing.cancel()
+    with pytest.raises(StoreDown):
+        await waits
+    with pytest.raises(StoreDown, match="opened anew"):
+        await log.append(content(1), 3)
+    await log.close()
+    await write(tmp_path, 1)
+    assert looked_at(tmp_path).findings == ()
+
+
+async def test_a_log_that_was_closed_records_nothing(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    last = asyncio.create_task(log.append(content(0), 3))
+    await asyncio.sleep(0)
+    await log.close()
+    assert (await last).sequence == 0
+    with pytest.raises(StoreDown, match="was closed"):
+        await log.append(content(1), 3)
+    assert looked_at(tmp_path).size == 1
+
+
+async def test_nothing_is_cut_off_a_log_that_is_not_in_order(tmp_path: Path) -> None:
+    await write(tmp_path, 3, 3)
+    (path,) = tmp_path.glob("*.jsonl")
+    whole = path.read_bytes()
+    at = whole.rindex(b'{"checkpoint"')
+    damaged = whole[:at] + b"X" + whole[at + 1 :]
+    path.write_bytes(damaged)
+    with pytest.raises(LogDamaged, match="is no record, and may have been one"):
+        opened(tmp_path)
+    without = b"".join(line for line in whole.splitlines(keepends=True) if not line.startswith(b'{"checkpoint"'))
+    path.write_bytes(without)
+    log = open_log(tmp_path / "other", ORIGIN, OURS, lambda: datetime.now(UTC))
+    await asyncio.gather(*(log.append(content(number), 3) for number in range(6)))
+    with pytest.raises(LogDamaged, match="sg kept a checkpoint of 6"):
+        opened(tmp_path, witnesses=[Witnessed("sg", log.note())])
+    await log.close()
+    assert path.read_bytes() == without
+
+
+async def test_files_of_other_names_are_not_the_log_s(tmp_path: Path) -> None:
+    (tmp_path / "export.jsonl").write_text("of somebody")
+    await write(tmp_path, 1)
+    assert (tmp_path / "export.jsonl").read_text() == "of somebody"
+
+
+@pytest.mark.parametrize(
+    ("origin", "by", "says"),
+    [("my log", OURS, "cannot be named"), (ORIGIN, NEXT, "was revoked")],
+    ids=["a name with a space", "a key that was revoked"],
+)
+def test_a_log_is_not_opened_with(origin: str, by: LocalSigner, says: str, tmp_path: Path) -> None:
+    with pytest.raises(StoreDown, match=says):
+        open_log(tmp_path, origin, by, lambda: datetime.now(UTC), signed_before=[PublicKey(NEXT.public.raw, 9)])
+
+
 async def test_a_term_that_is_over_records_nothing_more(tmp_path: Path) -> None:
     await write(tmp_path, 1)
     log = opened(tmp_path)
@@ -226,6 +312,18 @@ async def test_a_clock_that_was_set_back_keeps_nobody_from_recording(tmp_path: P
     await log.close()
     await write(tmp_path, 1)
     assert [found.reason for found in looked_at(tmp_path).findings] == ["ClockWentBack"]
+
+
+async def test_where_a_segment_cannot_be_made_it_is_made_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = opened(tmp_path)
+    monkeypatch.setattr(os, "open", failing(1, os.open))
+    with pytest.raises(StoreDown):
+        await log.append(content(0), 3)
+    assert (await log.append(content(0), 3)).sequence == 0
+    await log.close()
+    assert looked_at(tmp_path).size == 1
 
 
 async def test_who_no_longer_waits_is_recorded_all_the_same(tmp_path: Path) -> None:

@@ -102,8 +102,9 @@ def test_what_was_done_to_a_log_is_found(tamper: Tampering, expected: dict[str, 
     assert sorted(told(report)) == sorted(expected)
     for found in report.findings:
         assert expected[found.reason] in found.message
-    assert report.root is None
-    assert report.witnessed == ()
+    # What is there a second time takes nothing from what was read, and from what is missing on nothing is compared.
+    unharmed = "Repeated" in expected
+    assert (report.root, report.witnessed) == ((WHOLE.tree.root(), (("member 0", 20),)) if unharmed else (None, ()))
 
 
 def test_a_tail_that_was_cut_is_found_by_what_a_member_kept() -> None:
@@ -144,6 +145,7 @@ def test_what_a_revoked_key_signed_is_lawful_up_to_its_revocation_and_forged_aft
     by = keys.by_id([PublicKey(OURS.public.raw, until=10), NEXT.public])
     assert looked_at(writer.lines, by=by, kept=(writer.note(),)).findings == ()
     writer.record(by=OURS)
+    writer.seal()
     (found,) = looked_at(writer.lines, by=by).findings
     assert (found.reason, "record 13" in found.message, "revoked at record 10" in found.message) == (
         "KeyRevoked",
@@ -190,6 +192,7 @@ def test_a_clock_that_went_back_and_a_term_that_came_back_are_found() -> None:
     writer.record(epoch=4)
     writer.record(epoch=4, time=BEGAN - timedelta(seconds=1))
     writer.record(epoch=3)
+    writer.seal()
     assert told(looked_at(writer.lines)) == ["ClockWentBack", "EpochWentBack"]
 
 
@@ -227,20 +230,90 @@ def test_what_a_member_kept_and_is_no_checkpoint_of_the_log(note: str, says: str
 def test_a_log_that_ends_in_the_middle_of_a_line_says_so() -> None:
     content = segments(WHOLE.lines[:3])[0].content[:-20]
     report = verify(ORIGIN, (Segment("0000.jsonl", content),), KEYS)
-    assert (report.size, [f.message for f in report.findings]) == (2, ["0000.jsonl ends in the middle of a line"])
+    assert (report.size, [f.message for f in report.findings]) == (
+        2,
+        [
+            "0000.jsonl ends in the middle of a line",
+            "no checkpoint stands behind record 1: it was never acknowledged, or its checkpoint was taken away",
+        ],
+    )
 
 
 def test_gaps_are_told_of_once_however_late_what_was_passed_over_comes() -> None:
     order = [0, 8, 3, 5, 10]
     plain = [line for line in WHOLE.lines if not line.startswith(b'{"checkpoint"')]
     report = looked_at([plain[number] for number in order])
-    assert told(report) == ["OutOfOrder", "OutOfOrder", *["Missing"] * 4]
-    assert [f.message.partition(" missing")[0] for f in report.findings[2:]] == [
+    assert told(report) == ["OutOfOrder", "OutOfOrder", *["Missing"] * 4, "Unsealed"]
+    assert [f.message.partition(" missing")[0] for f in report.findings[2:-1]] == [
         "records 1 to 2 are",
         "record 4 is",
         "records 6 to 7 are",
         "record 9 is",
     ]
+
+
+def test_a_record_of_another_log_is_found_though_its_key_is_good() -> None:
+    other = Writer(origin="domicile.dev/evidence/another")
+    other.batch(1)
+    assert told(looked_at(other.lines)) == ["OfAnotherLog", "CheckpointInvalid", "Unsealed"]
+
+
+def test_history_that_was_written_anew_is_found_also_behind_what_draws_the_eye() -> None:
+    anew = Writer()
+    for _ in range(20):
+        anew.record(time=BEGAN + timedelta(minutes=1))
+    anew.seal()
+    anew.lines.insert(20, anew.lines[19])
+    assert told(looked_at(anew.lines, kept=(WHOLE.note(15),))) == ["Repeated", "Rewritten"]
+
+
+def test_a_tail_that_was_cut_is_found_also_where_rubbish_stands_in_its_place() -> None:
+    lines = [*WHOLE.lines[:12], *[b""] * 10]
+    report = looked_at(lines, kept=(WHOLE.note(7), WHOLE.note(20)))
+    assert (report.size, report.witnessed) == (10, (("member 0", 7),))
+    assert told(report) == [*["Unreadable"] * 10, "TailCut"]
+
+
+def test_rubbish_between_records_takes_nothing_from_those_after_it() -> None:
+    report = looked_at([*WHOLE.lines[:7], b"", b"rubbish", *WHOLE.lines[7:]])
+    assert told(report) == ["Unreadable", "Unreadable"]
+    assert report.size == 20
+
+
+def test_a_key_that_was_revoked_tells_how_long_the_log_was_and_what_it_was() -> None:
+    raw = OURS.public.raw
+    (found,) = looked_at(WHOLE.lines, by=keys.by_id([PublicKey(raw, 30)])).findings
+    assert (found.reason, "was revoked at record 30" in found.message) == ("TailCut", True)
+    root = WHOLE.tree.root()
+    assert looked_at(WHOLE.lines, by=keys.by_id([PublicKey(raw, 20, root)])).findings == ()
+    anew = Writer()
+    for _ in range(20):
+        anew.record(time=BEGAN + timedelta(minutes=1))
+    anew.seal()
+    assert told(looked_at(anew.lines, by=keys.by_id([PublicKey(raw, 20, root)]))) == ["Rewritten"]
+
+
+def test_of_many_findings_of_a_sort_it_is_said_how_many() -> None:
+    report = looked_at([b""] * 1_000)
+    assert len(report.findings) == 101
+    assert report.findings[-1].message == "and 900 more of this sort"
+
+
+def test_checkpoints_that_are_nested_without_end_or_written_in_another_way_are_no_checkpoints() -> None:
+    for line in (
+        b'{"checkpoint":' + b"[" * 100_000,
+        b'{"checkpoint":1}',
+        b'{"checkpoint":"x","checkpoint":"y"}',
+        WHOLE.lines[5].replace(b"}", b" }"),
+    ):
+        assert "CheckpointInvalid" in told(looked_at([*WHOLE.lines[:5], line]))
+
+
+def test_what_is_printed_of_a_record_that_somebody_else_wrote_is_plain() -> None:
+    envelope = dsse.parsed(WHOLE.lines[0])
+    odd = dsse.Envelope(envelope.payload, (dsse.Signature("\x1b[2J\nOK", b""),))
+    (found, *_) = looked_at([odd.line()]).findings
+    assert "\\x1b[2J\\nOK" in found.message
 
 
 @settings(max_examples=300)

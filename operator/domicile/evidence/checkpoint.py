@@ -14,8 +14,10 @@ from domicile.evidence.keys import PublicKey, Signer, text
 _ED25519: Final = b"\x01"
 _SIGNATURE: Final = re.compile(r"— (\S+) (\S+)")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
-LONGEST: Final = 4096
-"""Characters of a checkpoint."""
+LONGEST: Final = 100_000
+"""Characters of a checkpoint: signed-note wants room for sixteen signatures, which may be of another sort once."""
+_NAME: Final = re.compile(r"[!-*,-~]{1,255}")
+"""What a log may be called: signed-note allows neither spaces nor a plus."""
 
 
 class NotACheckpoint(Exception):
@@ -51,7 +53,7 @@ class Note:
         """Whether the key signed it, under the name of the log."""
         mark = _mark(self.checkpoint.origin, key)
         found = [value[4:] for name, value in self.signatures if name == self.checkpoint.origin and value[:4] == mark]
-        return any(key.checks(each, self.checkpoint.body.encode()) for each in found)
+        return bool(found) and all(key.checks(each, self.checkpoint.body.encode()) for each in found)
 
 
 def signed(checkpoint: Checkpoint, signer: Signer) -> str:
@@ -60,18 +62,25 @@ def signed(checkpoint: Checkpoint, signer: Signer) -> str:
     return f"{checkpoint.body}\n— {checkpoint.origin} {text(value)}\n"
 
 
+def is_name(origin: str) -> bool:
+    """Whether a log may be called so."""
+    return _NAME.fullmatch(origin) is not None
+
+
 def parsed(note: str) -> Note:
     """A note, read. Raises NotACheckpoint. Whose signatures it has is another question."""
     if len(note) > LONGEST:
         raise NotACheckpoint(f"it has more than {LONGEST} characters")
     body, _, signatures = note.partition("\n\n")
     lines = body.split("\n")
-    if len(lines) != 3 or not lines[0] or not _SIZE.fullmatch(lines[1]) or not signatures.endswith("\n"):
+    if len(lines) != 3 or not is_name(lines[0]) or not _SIZE.fullmatch(lines[1]) or not signatures.endswith("\n"):
         raise NotACheckpoint("it has not an origin, a size and a root, and signatures after them")
     root = _bytes(lines[2])
     if len(root) != 32:
         raise NotACheckpoint("its root has not 32 bytes")
     found = [_SIGNATURE.fullmatch(each) for each in signatures.removesuffix("\n").split("\n")]
+    if None in found:
+        raise NotACheckpoint("what stands after its root is no signature")
     return Note(
         Checkpoint(lines[0], int(lines[1]), root),
         tuple((each[1], _bytes(each[2])) for each in found if each is not None),
@@ -84,6 +93,9 @@ def _mark(name: str, key: PublicKey) -> bytes:
 
 def _bytes(value: str) -> bytes:
     try:
-        return base64.b64decode(value, validate=True)
+        found = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:
         raise NotACheckpoint(f"it is no base64: {error}") from error
+    if text(found) != value:
+        raise NotACheckpoint("its base64 is not as it is written")
+    return found

@@ -12,6 +12,9 @@ LONGEST: Final = 1 << 20
 """Bytes of one envelope: a hundred times what a record is to have."""
 
 
+_SHOWN: Final = 100
+
+
 class Malformed(Exception):
     """It is no envelope of a Statement."""
 
@@ -39,9 +42,9 @@ class Envelope:
     @property
     def statement(self) -> dict[str, Any]:
         """The payload, read. Raises Malformed."""
-        found = _object(self.payload)
+        found = read_object(self.payload)
         if found.get("_type") != STATEMENT:
-            raise Malformed(f"the payload is no Statement: its _type is {found.get('_type')!r}")
+            raise Malformed(f"the payload is no Statement: its _type is {shown(str(found.get('_type')))}")
         return found
 
     def line(self) -> bytes:
@@ -62,14 +65,20 @@ def canonical(value: dict[str, Any]) -> bytes:
 
 
 def parsed(line: bytes) -> Envelope:
-    """The envelope of a line. Raises Malformed for anything else, also for what has more in it."""
-    found = _object(line)
+    """The envelope of a line. Raises Malformed for anything else, also for an envelope that is written in another way: of the bytes of a
+    log none may be changed without being noticed."""
+    found = read_object(line)
     if set(found) != {"payload", "payloadType", "signatures"} or found["payloadType"] != IN_TOTO:
         raise Malformed(f"it is no envelope of type {IN_TOTO}")
     signatures = found["signatures"]
     if not isinstance(signatures, list) or not signatures:
         raise Malformed("it has no signatures")
-    return Envelope(_bytes(found["payload"]), tuple(_signature(each) for each in cast("list[Any]", signatures)))
+    envelope = Envelope(_bytes(found["payload"]), tuple(_signature(each) for each in cast("list[Any]", signatures)))
+    if len({each.keyid for each in envelope.signatures}) != len(envelope.signatures):
+        raise Malformed("it is signed twice with one key")
+    if envelope.line() != line:
+        raise Malformed("it is not written as envelopes are here: keys sorted, no spaces")
+    return envelope
 
 
 def _signature(value: Any) -> Signature:
@@ -81,13 +90,15 @@ def _signature(value: Any) -> Signature:
     return Signature(found["keyid"], _bytes(found["sig"]))
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def read_object(text: bytes) -> dict[str, Any]:
+    """A JSON object in UTF-8. Raises Malformed for anything else, for a key that is there twice, and for what is no JSON though Python reads
+    it."""
     if len(text) > LONGEST:
         raise Malformed(f"it has more than {LONGEST} bytes")
     try:
-        found = json.loads(text, object_pairs_hook=_without_duplicates)
+        found = json.loads(text.decode(), object_pairs_hook=_without_duplicates, parse_constant=_refused)
     except (ValueError, RecursionError) as error:
-        raise Malformed(f"it is no JSON: {error}") from error
+        raise Malformed(f"it is no JSON: {shown(str(error))}") from error
     if not isinstance(found, dict):
         raise Malformed("it is no JSON object")
     return cast("dict[str, Any]", found)
@@ -98,6 +109,16 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise Malformed("a key is there twice")  # Two readers could see two values.
     return found
+
+
+def _refused(constant: str) -> None:
+    raise Malformed(f"{constant} is no JSON")
+
+
+def shown(text: str) -> str:
+    """What somebody else wrote, for a sentence: short, on one line, and without signs that a terminal acts on."""
+    plain = ascii(text)[1:-1]
+    return plain if len(plain) <= _SHOWN else f"{plain[:_SHOWN]}..."
 
 
 def _text(value: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -36,6 +37,8 @@ class PublicKey:
     """32 bytes, as RFC 8032 has them."""
     until: int | None = None
     """It was revoked when the log had so many records: those after them it has not signed lawfully. None: it was not revoked."""
+    root: bytes | None = None
+    """Of the tree over those records, where it is known: so that a stolen key cannot write anew what it had signed."""
 
     @property
     def keyid(self) -> str:
@@ -67,9 +70,13 @@ def by_id(keys: Iterable[PublicKey]) -> Mapping[str, PublicKey]:
     found: dict[str, PublicKey] = {}
     for key in keys:
         before = found.get(key.keyid)
-        ends = [each.until for each in (key, before) if each is not None and each.until is not None]
-        found[key.keyid] = PublicKey(key.raw, min(ends, default=None))
+        if before is None or _end(key) < _end(before):
+            found[key.keyid] = key
     return found
+
+
+def _end(key: PublicKey) -> float:
+    return math.inf if key.until is None else key.until
 
 
 class LocalSigner:

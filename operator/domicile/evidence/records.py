@@ -7,14 +7,32 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
-from domicile.evidence.dsse import IN_TOTO, STATEMENT, Envelope, Malformed, Signature, canonical, pae
+from domicile.evidence.dsse import (
+    IN_TOTO,
+    LONGEST,
+    STATEMENT,
+    Envelope,
+    Malformed,
+    Signature,
+    canonical,
+    pae,
+    read_object,
+)
 from domicile.evidence.keys import Signer
 
 PREDICATE: Final = "https://domicile.dev/evidence/record/v1"
+GREATEST: Final = 1 << 53
+"""Numbers up to it are the same for every reader of JSON."""
+LARGEST_BODY: Final = LONGEST // 2
+"""Bytes of what is said: in base64, with all that comes to it, it has to fit into an envelope."""
 NOTHING: Final = ""
 """Digest of the record before the first."""
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _MOMENT: Final = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}\.[0-9]{6}Z")
+
+
+class NotRecordable(ValueError):
+    """What is to be recorded has no form as a record."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +61,26 @@ class Place:
     """When it was recorded, by the hub's clock."""
     epoch: int
     """The term of the hub in which it was."""
+    origin: str
+    """Which log it is a record of, as its checkpoints name it."""
+
+
+def check(content: Content, epoch: int) -> None:
+    """Raise NotRecordable for what could not be read again, before anything of it is written."""
+    if type(epoch) is not int or not 0 <= epoch < GREATEST:
+        raise NotRecordable(f"epoch {epoch!r} is no number from 0 to 2^53")
+    if not _DIGEST.fullmatch(content.digest):
+        raise NotRecordable("the digest of the subject is no sha256:<hex>")
+    try:
+        # Deeper than it will stand, so that what can be written here can be written and read there.
+        said = canonical(
+            {"a": {"b": {"c": {"kind": content.kind, "subject": content.subject, "body": dict(content.body)}}}}
+        )
+        read_object(said)
+    except (TypeError, ValueError, RecursionError, Malformed) as error:
+        raise NotRecordable(f"it cannot be written as JSON: {error}") from error
+    if len(said) > LARGEST_BODY:
+        raise NotRecordable(f"it has {len(said)} bytes, and at most {LARGEST_BODY} can be recorded")
 
 
 def payload(content: Content, place: Place) -> bytes:
@@ -58,6 +96,7 @@ def payload(content: Content, place: Place) -> bytes:
                 "previous": place.previous,
                 "time": place.time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
                 "epoch": place.epoch,
+                "log": place.origin,
                 "kind": content.kind,
                 "body": dict(content.body),
             },
@@ -83,7 +122,9 @@ def place(envelope: Envelope) -> Place:
         raise Malformed(f"it is no record of type {PREDICATE}")
     found = cast("Mapping[str, Any]", predicate)
     sequence, previous, time, epoch = (found.get(key) for key in ("sequence", "previous", "time", "epoch"))
-    if type(sequence) is not int or type(epoch) is not int or sequence < 0 or epoch < 0:
+    if not isinstance(origin := found.get("log"), str):
+        raise Malformed("it does not say which log it is of")
+    if type(sequence) is not int or type(epoch) is not int or not (0 <= sequence < GREATEST and 0 <= epoch < GREATEST):
         raise Malformed("its sequence or its epoch is no number")
     if not isinstance(previous, str) or not (previous == NOTHING or _DIGEST.fullmatch(previous)):
         raise Malformed("it does not say which record is before it")
@@ -93,4 +134,4 @@ def place(envelope: Envelope) -> Place:
         moment = datetime.fromisoformat(time)
     except ValueError as error:
         raise Malformed(f"there is no such time as {time}") from error
-    return Place(sequence, previous, moment, epoch)
+    return Place(sequence, previous, moment, epoch, origin)

@@ -1,8 +1,9 @@
 """The embedded store: a log of segments on a volume, for one process. What was acknowledged is on the disk, whatever ends the process.
 
 A batch is all that waits while the disk is busy: its lines, and a checkpoint that signs the root over all records so far, written and
-synced together. What stands after the last checkpoint was never acknowledged. It is put aside when the log is opened, and not read as part
-of it; what is not in order before that was changed by somebody, and the log is not opened.
+synced together. What stands after the last checkpoint was never acknowledged: once the rest is found to be as it was written, it is put
+aside, and the log goes on before it. What is not in order before that was changed by somebody, or lost by the disk, and the log is not
+opened: a person has to look.
 """
 
 import asyncio
@@ -10,7 +11,9 @@ import contextlib
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +31,7 @@ _log = logging.getLogger(__name__)
 SEGMENT_BYTES: Final = 64 << 20
 """A segment that has so many is the last of its name: a new one is begun."""
 _SUFFIX: Final = ".jsonl"
+_NAME: Final = re.compile(rf"[0-9]{{20}}{re.escape(_SUFFIX)}")
 _LOCK: Final = "lock"
 
 
@@ -61,6 +65,9 @@ class Log:
         self._segments, self._origin, self._signer, self._clock = segments, origin, signer, clock
         self._tree, self._last, self._epoch = at.tree, at.last, at.epoch
         self._waiting: list[_Waiting] = []
+        self._writer = ThreadPoolExecutor(1, "evidence")
+        self._shut = ""
+        """Why nothing is recorded any more; empty while it is."""
         self._writing: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -75,8 +82,11 @@ class Log:
         return self._tree.consistency(old, len(self._tree))
 
     async def append(self, content: Content, epoch: int) -> Receipt:
-        """Record it. It is on the disk when this returns. Raises StoreDown where that is not certain, and StaleEpoch where a later term
-        has begun to record."""
+        """Record it. It is on the disk when this returns. Raises StoreDown where that is not certain, StaleEpoch where a later term
+        has begun to record, and records.NotRecordable for what has no form as a record."""
+        records.check(content, epoch)
+        if self._shut:
+            raise StoreDown(self._shut)
         if epoch < self._epoch:
             raise StaleEpoch(f"epoch {epoch} is over: epoch {self._epoch} has recorded")
         self._epoch = epoch
@@ -88,20 +98,29 @@ class Log:
 
     async def close(self) -> None:
         """Let what waits be written, and give the log free for another process."""
-        if self._writing is not None:
-            await asyncio.gather(self._writing, return_exceptions=True)
+        self._shut = self._shut or "the log was closed"
+        while self._writing is not None and not self._writing.done():
+            await asyncio.wait([self._writing])
+        self._writer.shutdown()
         self._segments.close()
 
     async def _write_all(self) -> None:
         while self._waiting:
             waiting, self._waiting = self._waiting, []
-            batch = self._batch(waiting)
             try:
-                await asyncio.to_thread(self._segments.append, batch.lines, len(self._tree))
-            except OSError as error:
-                _log.error("evidence cannot be recorded: %s", error)
-                for each in waiting:
+                batch = self._batch(waiting)
+                await asyncio.get_running_loop().run_in_executor(
+                    self._writer, self._segments.append, batch.lines, len(self._tree)
+                )
+            except BaseException as error:
+                if not isinstance(error, Exception):
+                    # Cancelled: the disk goes on meanwhile, and nobody will know how far it came.
+                    self._shut = "recording was broken off: the log has to be opened anew"
+                _log.exception("evidence cannot be recorded")
+                for each in (*waiting, *(self._waiting if self._shut else ())):
                     each.settle(StoreDown(f"evidence cannot be recorded: {error}"))
+                if not isinstance(error, Exception):
+                    raise
                 continue
             for each in batch.leaves:
                 self._tree.append(each)
@@ -112,7 +131,7 @@ class Log:
     def _batch(self, waiting: Iterable["_Waiting"]) -> "_Batch":
         receipts, lines, leaves, last = list[Receipt](), list[bytes](), list[bytes](), self._last
         for sequence, each in enumerate(waiting, start=len(self._tree)):
-            payload = records.payload(each.content, Place(sequence, last, self._clock(), each.epoch))
+            payload = records.payload(each.content, Place(sequence, last, self._clock(), each.epoch, self._origin))
             envelope, last = records.sealed(payload, self._signer), records.digest(payload)
             receipts.append(Receipt(sequence, last))
             leaves.append(leaf(envelope.signed))
@@ -158,23 +177,42 @@ class Segments:
         """The segment that is written; None where a new one is to be begun."""
         self._end = 0
         """How many bytes of it are known to be on the disk."""
+        self._rest = b""
+        """What stands after them."""
 
     def paths(self) -> tuple[Path, ...]:
         """All segments, in order."""
-        return tuple(sorted(self._directory.glob(f"*{_SUFFIX}")))
+        return tuple(sorted(path for path in self._directory.iterdir() if _NAME.fullmatch(path.name)))
 
-    def recovered(self) -> tuple[Segment, ...]:
-        """All that was acknowledged. What stands after it in the last segment is put aside, and cut off."""
-        found = [Segment(path.name, path.read_bytes()) for path in self.paths()]
+    def acknowledged(self) -> Iterator[Segment]:
+        """All that was acknowledged: up to the last checkpoint."""
+        for path in self.paths():
+            content = path.read_bytes()
+            if path == self._path:
+                self._end = _acknowledged(content)
+                content, self._rest = content[: self._end], content[self._end :]
+            yield Segment(path.name, content)
+
+    def go_on(self) -> None:
+        """Have on the disk what was read, and put aside what stands after it, which was never acknowledged."""
         if self._path is not None:
-            content = found[-1].content
-            self._end = _acknowledged(content)
-            found[-1] = Segment(self._path.name, content[: self._end])
-            if self._end < len(content):
-                _log.warning("%s ends with %d bytes that were never acknowledged", self._path, len(content) - self._end)
-                self._put_aside(content[self._end :])
+            if self._rest:
+                _log.warning("%s ends with %d bytes that were never acknowledged", self._path, len(self._rest))
+                self._put_aside(self._path)
+            _sync(self._path)
+            _sync(self._directory)
             self._roll()
-        return tuple(found)
+
+    @property
+    def odd(self) -> bytes | None:
+        """The first whole line after the last checkpoint that is no record, None if there is none: it may have been a checkpoint."""
+        *lines, _ = self._rest.split(b"\n")
+        for line in lines:
+            try:
+                records.place(dsse.parsed(line))
+            except dsse.Malformed:
+                return line
+        return None
 
     def append(self, lines: bytes, sequence: int) -> None:
         """Have the lines on the disk; `sequence` is that of the first record in them. Raises OSError where that is not certain: then
@@ -184,10 +222,13 @@ class Segments:
                 self._file = self._opened(sequence)
             _write(self._file, lines)
             os.fsync(self._file)
-        except OSError:
+        except BaseException:
             # What of it is on the disk is not known, and after a failed sync a kernel may say of lost pages that they are clean: the
             # file is opened anew, and cut to where it was.
             self._close_file()
+            with contextlib.suppress(OSError):
+                if self._path is not None:
+                    os.truncate(self._path, self._end)
             raise
         self._end += len(lines)
         self._roll()
@@ -211,14 +252,13 @@ class Segments:
             raise
         return opened
 
-    def _put_aside(self, rest: bytes) -> None:
-        assert self._path is not None
-        aside = self._path.with_suffix(f".torn-at-{self._end}")
-        aside.write_bytes(rest)
+    def _put_aside(self, path: Path) -> None:
+        number = len(list(self._directory.glob("*.torn-*")))
+        aside = path.with_suffix(f".torn-{number}")
+        with aside.open("xb") as file:
+            file.write(self._rest)
         _sync(aside)
-        os.truncate(self._path, self._end)
-        _sync(self._path)
-        _sync(self._directory)
+        os.truncate(path, self._end)
 
     def _roll(self) -> None:
         if self._end >= self._segment_bytes:
@@ -245,27 +285,42 @@ def open_log(
     """Open the log in a directory, which is made where it is missing. `signed_before` are the keys that signed it besides the signer's,
     `witnesses` checkpoints that others kept. Raises StoreDown where another process has it open or it cannot be read, and LogDamaged where
     it is not as it was written."""
+    if not checkpoint.is_name(origin):
+        raise StoreDown(f"a log cannot be named {origin!r}: signed notes have names without spaces and plus signs")
+    keyring = keys.by_id((signer.public, *signed_before))
+    if keyring[signer.public.keyid].until is not None:
+        raise StoreDown(f"key {signer.public.keyid} was revoked: nothing can be recorded with it")
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         segments = Segments(directory, segment_bytes)
     except OSError as error:
         raise StoreDown(f"the log in {directory} cannot be opened: {error}") from error
     try:
-        keyring = keys.by_id((signer.public, *signed_before))
-        report = verify(origin, segments.recovered(), keyring, witnesses)
+        report = verify(origin, segments.acknowledged(), keyring, witnesses)
+        _refuse_damage(directory, report, segments.odd)
+        segments.go_on()
     except OSError as error:
         segments.close()
         raise StoreDown(f"the log in {directory} cannot be read: {error}") from error
+    except BaseException:
+        segments.close()
+        raise
+    return Log(segments, origin, signer, clock, report)
+
+
+def _refuse_damage(directory: Path, report: Report, odd: bytes | None) -> None:
     for found in report.findings:
         if found.reason == "ClockWentBack":
             # Told, and gone on with: clocks are set, and it is for an auditor to ask why.
             _log.warning("the log in %s: %s", directory, found.message)
     if damage := [found for found in report.findings if found.reason != "ClockWentBack"]:
-        segments.close()
         first, *others = damage
         more = f", and {len(others)} more" if others else ""
         raise LogDamaged(f"the log in {directory} is not as it was written: {first.message}{more}")
-    return Log(segments, origin, signer, clock, report)
+    if odd is not None:
+        raise LogDamaged(
+            f"the log in {directory} is not as it was written: a line after its last checkpoint is no record, and may have been one"
+        )
 
 
 def _acknowledged(content: bytes) -> int:

@@ -3,23 +3,27 @@
 Each way of tampering has a finding of its own. What was found does not end the look: all of it is told.
 """
 
-import json
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from domicile.evidence import checkpoint, dsse, records
 from domicile.evidence.checkpoint import Checkpoint, NotACheckpoint, Note
+from domicile.evidence.dsse import Malformed, canonical, read_object, shown
 from domicile.evidence.keys import PublicKey
 from domicile.evidence.merkle import Tree, leaf
 from domicile.evidence.records import Place
 
 Reason = Literal[
     "Unreadable", "SignatureInvalid", "KeyUnknown", "KeyRevoked", "Missing", "OutOfOrder", "Repeated", "ChainBroken",
-    "ClockWentBack", "EpochWentBack", "CheckpointInvalid", "TailCut", "Rewritten",
+    "ClockWentBack", "EpochWentBack", "OfAnotherLog", "CheckpointInvalid", "Unsealed", "TailCut", "Rewritten",
 ]  # fmt: skip
 CHECKPOINT: Final = b'{"checkpoint":'
 """How a line begins that is no record."""
+MOST_OF_A_SORT: Final = 100
+"""Findings of one reason that are told one by one. Of the rest it is said how many there are."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Report:
 
     findings: tuple[Finding, ...]
     size: int
-    """How many records there are."""
+    """How many records it has, by the sequence of the last one that is genuine."""
     root: bytes | None
     """Of the tree over them; None where some are missing or cannot be read."""
     witnessed: tuple[tuple[str, int], ...] = ()
@@ -70,7 +74,7 @@ class Report:
 def verify(
     origin: str, segments: Iterable[Segment], keys: Mapping[str, PublicKey], witnesses: Iterable[Witnessed] = ()
 ) -> Report:
-    """Look through a log, which `origin` names. `keys` are those that signed it, by keyid."""
+    """Look through a log, which `origin` names. `keys` are those that signed it, by keyid. Raises nothing for what is in it."""
     look = _Look(origin, keys)
     for segment in segments:
         look.through(segment)
@@ -78,7 +82,7 @@ def verify(
     agreeing = [(each.where, size) for each in witnesses if (size := look.witness(each)) is not None]
     root = look.tree.root() if look.whole else None
     epoch, last = (look.last[0].epoch, look.last[1]) if look.last else (0, records.NOTHING)
-    return Report(tuple(look.findings), look.expected, root, tuple(agreeing), look.tree, last, epoch)
+    return Report(tuple(look.told()), look.expected, root, tuple(agreeing), look.tree, last, epoch)
 
 
 @dataclass
@@ -86,13 +90,19 @@ class _Look:
     origin: str
     keys: Mapping[str, PublicKey]
     findings: list[Finding] = field(default_factory=list[Finding])
+    counted: Counter[Reason] = field(default_factory=Counter[Reason])
     tree: Tree = field(default_factory=Tree)
+    """Of the records from the first up to where something is missing or cannot be read."""
     whole: bool = True
-    """Whether the tree is of all records so far."""
+    """Whether that is all of them."""
     expected: int = 0
     """Sequence of the next record."""
+    sealed: int = 0
+    """Up to which record there was a checkpoint."""
+    odd: int = 0
+    """Lines since the last record that could not be read, each of which may have been one."""
     gaps: list[tuple[int, int, str]] = field(default_factory=list[tuple[int, int, str]])
-    """Records that were passed over: the first, the one after the last, and where."""
+    """Records that were passed over, in order: the first, the one after the last, and where."""
     last: tuple[Place, str] | None = None
     """The record before, and its digest, where it could be read."""
     segment: str = ""
@@ -116,10 +126,25 @@ class _Look:
             self._found("Unreadable", f"{segment.name} ends in the middle of a line")
 
     def end(self) -> None:
-        """Say what is missing: what was passed over may have come later."""
+        """Say what is missing, which may have come later, and what the log should have come to."""
         for first, end, where in self.gaps:
             said = f"record {first} is" if end - first == 1 else f"records {first} to {end - 1} are"
             self._found("Missing", f"{said} missing {where}")
+        if self.sealed < self.expected:
+            self._found(
+                "Unsealed",
+                f"no checkpoint stands behind record {self.expected - 1}: it was never acknowledged, or its checkpoint was taken away",
+            )
+        for key in self.keys.values():
+            if key.until is not None:
+                self._revoked(key, key.until)
+
+    def told(self) -> Iterable[Finding]:
+        """The findings, and how many more there are of a sort."""
+        yield from self.findings
+        for reason, count in self.counted.items():
+            if count > MOST_OF_A_SORT:
+                yield Finding(reason, f"and {count - MOST_OF_A_SORT} more of this sort")
 
     def witness(self, kept: Witnessed) -> int | None:
         """How many records it is of, where the log agrees with it."""
@@ -138,7 +163,7 @@ class _Look:
                 " put back from an older copy",
             )
             return None
-        if not self.whole:
+        if state.size > len(self.tree):
             return None  # What is missing is told already, and there is no root to compare.
         if self.tree.root(state.size) != state.root:
             self._found(
@@ -148,50 +173,66 @@ class _Look:
             return None
         return state.size
 
+    def _revoked(self, key: PublicKey, until: int) -> None:
+        if until > self.expected:
+            self._found(
+                "TailCut",
+                f"the log has {self.expected} records, and {key.keyid} was revoked at record {until}: its tail was cut",
+            )
+        elif key.root is not None and until <= len(self.tree) and self.tree.root(until) != key.root:
+            self._found(
+                "Rewritten",
+                f"the first {until} records are not those that there were when {key.keyid} was revoked: history was rewritten",
+            )
+
     def _found(self, reason: Reason, message: str) -> None:
-        self.findings.append(Finding(reason, message))
+        self.counted[reason] += 1
+        if self.counted[reason] <= MOST_OF_A_SORT:
+            self.findings.append(Finding(reason, message))
 
     def _record(self, line: bytes, where: str) -> None:
         try:
             envelope = dsse.parsed(line)
             place = records.place(envelope) if self._genuine(envelope, where) else None
-        except dsse.Malformed as error:
-            self._found("Unreadable", f"{where}, which is to be record {self.expected}, cannot be read: {error}")
+        except Malformed as error:
+            self._found("Unreadable", f"{where}, which is to be record {self._next}, cannot be read: {error}")
             place = None
         else:
             if place is not None:
                 self._placed(envelope, place, where)
         if place is None:
-            self._unknown()
+            self.whole, self.last, self.begins = False, None, False
+            self.odd += 1
+
+    @property
+    def _next(self) -> int:
+        return self.expected + self.odd
 
     def _placed(self, envelope: dsse.Envelope, place: Place, where: str) -> None:
+        if place.origin != self.origin:
+            self._found("OfAnotherLog", f"record {place.sequence} ({where}) is of another log: {shown(place.origin)}")
         self._signed_in_time(envelope, place, where)
         if place.sequence < self.expected:
             self._late(place, where)
             return
-        in_step = place.sequence == self.expected
-        if not in_step:
-            self._passed_over(place.sequence, where)
+        in_step = place.sequence == self.expected and not self.odd
+        if place.sequence > self._next:
+            self._passed_over(self._next, place.sequence, where)
         self._follows(place, in_step, where)
-        self.last, self.begins = (place, records.digest(envelope.payload)), False
-        self.tree.append(leaf(envelope.signed))
+        self.last, self.begins, self.odd = (place, records.digest(envelope.payload)), False, 0
+        if self.whole:
+            self.tree.append(leaf(envelope.signed))
         self.expected = place.sequence + 1
-
-    def _unknown(self) -> None:
-        """Something stands in the place of a record."""
-        self.whole, self.last, self.begins = False, None, False
-        self.expected += 1
 
     def _genuine(self, envelope: dsse.Envelope, where: str) -> bool:
         for each in envelope.signatures:
             key = self.keys.get(each.keyid)
             if key is None:
-                self._found(
-                    "KeyUnknown", f"{where} is signed with {each.keyid}, which is none of the keys that are given"
-                )
+                said = f"{where} is signed with {shown(each.keyid)}, which is none of the keys that are given"
+                self._found("KeyUnknown", said)
                 return False
             if not key.checks(each.value, envelope.signed):
-                said = f"{where}, which is to be record {self.expected}, is not as it was signed"
+                said = f"{where}, which is to be record {self._next}, is not as it was signed"
                 self._found("SignatureInvalid", said)
                 return False
         return True
@@ -206,22 +247,23 @@ class _Look:
                 )
 
     def _late(self, place: Place, where: str) -> None:
-        """A record whose place is before the one that was read last."""
-        self.whole = False
-        for number, (first, end, at) in enumerate(self.gaps):
-            if first <= place.sequence < end:
-                halves = [(first, place.sequence, at), (place.sequence + 1, end, at)]
-                self.gaps[number : number + 1] = [half for half in halves if half[0] < half[1]]
-                self._found("OutOfOrder", f"record {place.sequence} ({where}) stands after record {self.expected - 1}")
-                return
+        """A record whose place is before the one that was read last. What is there a second time takes nothing from what was read."""
+        at = bisect_right(self.gaps, place.sequence, key=lambda gap: gap[0]) - 1
+        if at >= 0 and place.sequence < self.gaps[at][1]:
+            first, end, passed = self.gaps[at]
+            halves = [(first, place.sequence, passed), (place.sequence + 1, end, passed)]
+            self.gaps[at : at + 1] = [half for half in halves if half[0] < half[1]]
+            said = f"record {place.sequence} ({where}) stands after record {self.expected - 1}"
+            self._found("OutOfOrder", said)
+            return
         self._found("Repeated", f"record {place.sequence} ({where}) is there a second time")
 
-    def _passed_over(self, to: int, where: str) -> None:
+    def _passed_over(self, first: int, to: int, where: str) -> None:
         self.whole = False
         at = f"before record {to} ({where})"
         if self.begins and self.before:
             at = f"at the end of {self.before}, which was cut or put back from an older copy"
-        self.gaps.append((self.expected, to, at))
+        self.gaps.append((first, to, at))
 
     def _follows(self, place: Place, in_step: bool, where: str) -> None:
         said = f"record {place.sequence} ({where})"
@@ -239,13 +281,18 @@ class _Look:
 
     def _checkpoint(self, line: bytes, where: str) -> None:
         try:
-            found: Any = json.loads(line)
-            note = checkpoint.parsed(str(found["checkpoint"]))
-        except (ValueError, NotACheckpoint) as error:
+            text = read_object(line)["checkpoint"]
+            if not isinstance(text, str) or canonical({"checkpoint": text}) != line:
+                raise NotACheckpoint("it is not written as checkpoints are here")
+            note = checkpoint.parsed(text)
+        except (Malformed, NotACheckpoint) as error:
             self.whole = False
             self._found("CheckpointInvalid", f"the checkpoint at {where} cannot be read: {error}")
             return
-        if self._signed(note, f"the checkpoint at {where}") and self.whole:
+        if not self._signed(note, f"the checkpoint at {where}"):
+            return
+        self.sealed = self.expected
+        if self.whole:
             self._compare(note.checkpoint, where)
 
     def _compare(self, state: Checkpoint, where: str) -> None:
@@ -260,13 +307,14 @@ class _Look:
     def _signed(self, note: Note, what: str) -> bool:
         state = note.checkpoint
         if state.origin != self.origin:
-            self._found("CheckpointInvalid", f"{what} is of another log: {state.origin}")
+            self._found("CheckpointInvalid", f"{what} is of another log: {shown(state.origin)}")
             return False
         signers = [key for key in self.keys.values() if note.signed_by(key)]
         if not signers:
             self._found("CheckpointInvalid", f"{what} is signed with none of the keys that are given")
             return False
         if all(key.until is not None and state.size > key.until for key in signers):
-            self._found("KeyRevoked", f"{what}, of {state.size} records, is signed with a key that was revoked before")
+            said = f"{what}, of {state.size} records, is signed with a key that was revoked before"
+            self._found("KeyRevoked", said)
             return False
         return True
