@@ -126,7 +126,7 @@ def test_the_next_start_clears_what_a_killed_owner_and_keeper_left(real: str | N
     assert host(real) == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_a_signal_to_the_owner_stops_the_fleet(number: signal.Signals, name: str) -> None:
     before = host()
     with owner_process(name, None) as (owner, known):
