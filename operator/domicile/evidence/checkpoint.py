@@ -2,14 +2,13 @@
 
 Who keeps one can tell whether a log that is shown later begins with the same records, without trusting whose log it is. Pure."""
 
-import base64
-import binascii
 import hashlib
 import re
 from dataclasses import dataclass
 from typing import Final
 
-from domicile.evidence.keys import PublicKey, Signer, text
+from domicile.evidence.base64text import decoded, encoded
+from domicile.evidence.keys import PublicKey, Signer
 
 _ED25519: Final = b"\x01"
 _SIGNATURE: Final = re.compile(r"— (\S+) (\S+)")
@@ -38,7 +37,7 @@ class Checkpoint:
     @property
     def body(self) -> str:
         """What is signed."""
-        return f"{self.origin}\n{self.size}\n{text(self.root)}\n"
+        return f"{self.origin}\n{self.size}\n{encoded(self.root)}\n"
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Note:
 def signed(checkpoint: Checkpoint, signer: Signer) -> str:
     """The note."""
     value = _mark(checkpoint.origin, signer.public) + signer.sign(checkpoint.body.encode())
-    return f"{checkpoint.body}\n— {checkpoint.origin} {text(value)}\n"
+    return f"{checkpoint.body}\n— {checkpoint.origin} {encoded(value)}\n"
 
 
 def is_name(origin: str) -> bool:
@@ -93,9 +92,6 @@ def _mark(name: str, key: PublicKey) -> bytes:
 
 def _bytes(value: str) -> bytes:
     try:
-        found = base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise NotACheckpoint(f"it is no base64: {error}") from error
-    if text(found) != value:
-        raise NotACheckpoint("its base64 is not as it is written")
-    return found
+        return decoded(value)
+    except ValueError as error:
+        raise NotACheckpoint(str(error)) from error

@@ -1,6 +1,5 @@
 """Keys that sign evidence: Ed25519, known by the digest of the public key. A key that was revoked has signed up to a size of the log."""
 
-import base64
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
@@ -94,8 +93,3 @@ class LocalSigner:
     def sign(self, data: bytes) -> bytes:
         """The signature."""
         return self._key.sign(data)
-
-
-def text(value: bytes) -> str:
-    """As base64."""
-    return base64.b64encode(value).decode()
