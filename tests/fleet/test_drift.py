@@ -238,7 +238,7 @@ ILLNESSES: Mapping[str, Illness] = {
 def test_a_pod_falls_ill_and_recovers(illness: Illness, world: World, placed: str, operator: OperatorProcess) -> None:
     world.ready(placed, on="sg")
     marks = audit.size(log(world)), audit.size(world.fleet.hub.audit_log)
-    pod = _pods(world, placed)[0]
+    pod = world.pods(placed)[0]
     _say(world, pod, illness)
     try:
         said = world.reports(placed, "Available", illness.reason, within=10)
@@ -310,12 +310,6 @@ def _namespace(name: str, labels: Mapping[str, str] | None = None) -> Object:
 def _config_map(namespace: str, labels: Mapping[str, str] | None = None) -> Object:
     meta = {"name": "customers", "namespace": namespace, "labels": dict(labels or {})}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"key": "value"}}
-
-
-def _pods(world: World, namespace: str) -> list[Object]:
-    return world.member("sg").get(f"/api/v1/namespaces/{namespace}/pods?labelSelector=domicile.dev/model=scorer")[
-        "items"
-    ]
 
 
 def _say(world: World, pod: Object, illness: Illness) -> None:

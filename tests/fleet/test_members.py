@@ -144,5 +144,4 @@ def _service(world: World, namespace: str) -> tuple[str, int]:
 
 
 def _pods(world: World, namespace: str) -> set[str]:
-    listed = world.member("sg").get(f"/api/v1/namespaces/{namespace}/pods?labelSelector=domicile.dev/model=scorer")
-    return {pod["metadata"]["uid"] for pod in listed["items"]}
+    return {pod["metadata"]["uid"] for pod in world.pods(namespace)}

@@ -39,9 +39,8 @@ def let_through(world: World, bank: str) -> dict[str, Any]:
     return {way: spec[way] for way in ("ingress", "egress") if way in spec}
 
 
-def pods(world: World, bank: str) -> set[str]:
-    listed = world.member("sg").get(f"/api/v1/namespaces/{bank}/pods")["items"]
-    return {pod["metadata"]["uid"] for pod in listed}
+def pods(world: World, namespace: str) -> set[str]:
+    return {pod["metadata"]["uid"] for pod in world.pods(namespace)}
 
 
 def test_what_a_model_asks_for_and_its_policy_allows_is_let_through_and_no_pod_begins_anew_for_it(

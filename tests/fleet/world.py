@@ -213,6 +213,11 @@ class World:
             ]
         return found
 
+    def pods(self, namespace: str) -> list[Object]:
+        """Those of the usual model in Singapore."""
+        path = f"/api/v1/namespaces/{namespace}/pods?labelSelector=domicile.dev/model=scorer"
+        return self.member("sg").get(path)["items"]
+
     def operator_token(self, member: str) -> str:
         """The token that the operator has for a member."""
         import base64
