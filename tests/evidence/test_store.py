@@ -394,3 +394,41 @@ def test_on_a_disk_that_is_full_what_was_acknowledged_is_there_and_nothing_more_
     assert known.items() <= on_the_disk(tmp_path).items()
     assert looked_at(tmp_path).size == len(known) + 1
     assert looked_at(tmp_path).findings == ()
+
+
+async def test_what_is_recorded_together_stands_together(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    together = log.append_all([content(number) for number in range(3)], 1)
+    alone = log.append(content(3), 1)
+    receipts, last = await asyncio.gather(together, alone)
+    assert [each.sequence for each in (*receipts, last)] == [0, 1, 2, 3]
+    assert await log.append_all([], 1) == ()
+    await log.close()
+
+
+async def test_of_what_is_recorded_together_all_is_looked_at_before_any_of_it_is_written(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    with pytest.raises(records.NotRecordable):
+        await log.append_all([content(0), records.Content("Placed", "a/b/c", "no digest", {})], 1)
+    assert len(log) == 0
+    await log.close()
+
+
+async def test_who_opens_a_log_is_given_what_is_in_it(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    await log.append_all([content(number) for number in range(3)], 1)
+    await log.close()
+    seen: list[tuple[int, str]] = []
+    again = open_log(
+        tmp_path,
+        ORIGIN,
+        OURS,
+        lambda: datetime.now(UTC),
+        read=lambda envelope, place: seen.append((place.sequence, kind(envelope))),
+    )
+    assert seen == [(0, "Placed"), (1, "Placed"), (2, "Placed")]
+    await again.close()
+
+
+def kind(envelope: dsse.Envelope) -> str:
+    return envelope.statement["predicate"]["kind"]

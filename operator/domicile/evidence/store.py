@@ -12,10 +12,11 @@ import fcntl
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ from domicile.evidence.checkpoint import Checkpoint
 from domicile.evidence.keys import PublicKey, Signer
 from domicile.evidence.merkle import leaf
 from domicile.evidence.records import Content, Place
-from domicile.evidence.verifying import CHECKPOINT, Report, Segment, Witnessed, verify
+from domicile.evidence.verifying import CHECKPOINT, Read, Report, Segment, Witnessed, verify
 
 _log = logging.getLogger(__name__)
 
@@ -84,17 +85,25 @@ class Log:
     async def append(self, content: Content, epoch: int) -> Receipt:
         """Record it. It is on the disk when this returns. Raises StoreDown where that is not certain, StaleEpoch where a later term
         has begun to record, and records.NotRecordable for what has no form as a record."""
-        records.check(content, epoch)
+        return (await self.append_all((content,), epoch))[0]
+
+    async def append_all(self, contents: Sequence[Content], epoch: int) -> tuple[Receipt, ...]:
+        """Record them one after the other, with nothing between them: all of them are on the disk, or none counts. Raises as `append`
+        does."""
+        for content in contents:
+            records.check(content, epoch)
         if self._shut:
             raise StoreDown(self._shut)
         if epoch < self._epoch:
             raise StaleEpoch(f"epoch {epoch} is over: epoch {self._epoch} has recorded")
         self._epoch = epoch
-        waiting = _Waiting(content, epoch, asyncio.get_running_loop().create_future())
+        if not contents:
+            return ()
+        waiting = _Waiting(tuple(contents), epoch, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all(), name="evidence")
-        return await waiting.receipt
+        return await waiting.receipts
 
     async def close(self) -> None:
         """Let what waits be written, and give the log free for another process."""
@@ -125,13 +134,15 @@ class Log:
             for each in batch.leaves:
                 self._tree.append(each)
             self._last = batch.receipts[-1].digest
-            for each, receipt in zip(waiting, batch.receipts, strict=True):
-                each.settle(receipt)
+            receipts = iter(batch.receipts)
+            for each in waiting:
+                each.settle(tuple(islice(receipts, len(each.contents))))
 
     def _batch(self, waiting: Iterable["_Waiting"]) -> "_Batch":
         receipts, lines, leaves, last = list[Receipt](), list[bytes](), list[bytes](), self._last
-        for sequence, each in enumerate(waiting, start=len(self._tree)):
-            payload = records.payload(each.content, Place(sequence, last, self._clock(), each.epoch, self._origin))
+        every = ((content, each.epoch) for each in waiting for content in each.contents)
+        for sequence, (content, epoch) in enumerate(every, start=len(self._tree)):
+            payload = records.payload(content, Place(sequence, last, self._clock(), epoch, self._origin))
             envelope, last = records.sealed(payload, self._signer), records.digest(payload)
             receipts.append(Receipt(sequence, last))
             leaves.append(leaf(envelope.signed))
@@ -143,18 +154,18 @@ class Log:
 
 @dataclass(frozen=True)
 class _Waiting:
-    content: Content
+    contents: tuple[Content, ...]
     epoch: int
-    receipt: asyncio.Future[Receipt]
+    receipts: asyncio.Future[tuple[Receipt, ...]]
 
-    def settle(self, outcome: Receipt | StoreDown) -> None:
+    def settle(self, outcome: tuple[Receipt, ...] | StoreDown) -> None:
         """Unless who waits has gone."""
-        if self.receipt.done():
+        if self.receipts.done():
             return
         if isinstance(outcome, StoreDown):
-            self.receipt.set_exception(outcome)
+            self.receipts.set_exception(outcome)
         else:
-            self.receipt.set_result(outcome)
+            self.receipts.set_result(outcome)
 
 
 @dataclass(frozen=True)
@@ -280,10 +291,11 @@ def open_log(
     *,
     signed_before: Iterable[PublicKey] = (),
     witnesses: Iterable[Witnessed] = (),
+    read: Read | None = None,
     segment_bytes: int = SEGMENT_BYTES,
 ) -> Log:
     """Open the log in a directory, which is made where it is missing. `signed_before` are the keys that signed it besides the signer's,
-    `witnesses` checkpoints that others kept. Raises StoreDown where another process has it open or it cannot be read, and LogDamaged where
+    `witnesses` checkpoints that others kept; `read` is given each record that is there already. Raises StoreDown where another process has it open or it cannot be read, and LogDamaged where
     it is not as it was written."""
     if not checkpoint.is_name(origin):
         raise StoreDown(f"a log cannot be named {origin!r}: signed notes have names without spaces and plus signs")
@@ -296,7 +308,7 @@ def open_log(
     except OSError as error:
         raise StoreDown(f"the log in {directory} cannot be opened: {error}") from error
     try:
-        report = verify(origin, segments.acknowledged(), keyring, witnesses)
+        report = verify(origin, segments.acknowledged(), keyring, witnesses, read)
         _refuse_damage(directory, report, segments.odd)
         segments.go_on()
     except OSError as error:

@@ -5,7 +5,7 @@ Each way of tampering has a finding of its own. What was found does not end the 
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -71,11 +71,19 @@ class Report:
     """The term in which it was recorded."""
 
 
+Read = Callable[[dsse.Envelope, Place], None]
+"""Is given each record whose place is right, in the order of the log."""
+
+
 def verify(
-    origin: str, segments: Iterable[Segment], keys: Mapping[str, PublicKey], witnesses: Iterable[Witnessed] = ()
+    origin: str,
+    segments: Iterable[Segment],
+    keys: Mapping[str, PublicKey],
+    witnesses: Iterable[Witnessed] = (),
+    read: Read | None = None,
 ) -> Report:
     """Look through a log, which `origin` names. `keys` are those that signed it, by keyid. Raises nothing for what is in it."""
-    look = _Look(origin, keys)
+    look = _Look(origin, keys, read or _unread)
     for segment in segments:
         look.through(segment)
     look.end()
@@ -85,10 +93,15 @@ def verify(
     return Report(tuple(look.told()), look.expected, root, tuple(agreeing), look.tree, last, epoch)
 
 
+def _unread(envelope: dsse.Envelope, place: Place) -> None:
+    """For who wants to know only whether the log is in order."""
+
+
 @dataclass
 class _Look:
     origin: str
     keys: Mapping[str, PublicKey]
+    read: Read
     findings: list[Finding] = field(default_factory=list[Finding])
     counted: Counter[Reason] = field(default_factory=Counter[Reason])
     tree: Tree = field(default_factory=Tree)
@@ -223,6 +236,7 @@ class _Look:
         if self.whole:
             self.tree.append(leaf(envelope.signed))
         self.expected = place.sequence + 1
+        self.read(envelope, place)
 
     def _genuine(self, envelope: dsse.Envelope, where: str) -> bool:
         for each in envelope.signatures:
