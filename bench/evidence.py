@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from domicile.evidence import keys
 from domicile.evidence.keys import LocalSigner
 from domicile.evidence.records import Content
+from domicile.evidence.segments import Segments
 from domicile.evidence.store import open_log
 from domicile.evidence.verifying import Segment, verify
 
@@ -36,7 +37,7 @@ async def written(directory: Path, signer: LocalSigner, count: int, at_once: int
         syncs += 1
         fsync(file)
 
-    log = open_log(directory, ORIGIN, signer, lambda: datetime.now(UTC))
+    log = open_log(Segments(directory), ORIGIN, signer, lambda: datetime.now(UTC))
     content = Content("Placed", "SovereignModel/retail-banking/fraud-scorer", f"sha256:{0:064x}", BODY)
     os.fsync = counted
     began, cpu = time.perf_counter(), time.process_time()

@@ -7,14 +7,16 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from domicile.evidence.store import StoreDown, open_log
+from domicile.evidence.segments import Segments
+from domicile.evidence.storage import StoreDown
+from domicile.evidence.store import open_log
 from evidence.logs import ORIGIN, OURS, content
 
 AT_ONCE = 5
 
 
 async def main(directory: Path) -> None:
-    log = open_log(directory, ORIGIN, OURS, lambda: datetime.now(UTC), segment_bytes=20_000)
+    log = open_log(Segments(directory, 20_000), ORIGIN, OURS, lambda: datetime.now(UTC))
     print("open", len(log), flush=True)
     while True:
         try:

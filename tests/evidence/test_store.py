@@ -18,7 +18,9 @@ import pytest
 from domicile.evidence import dsse, keys, merkle, records
 from domicile.evidence.checkpoint import parsed
 from domicile.evidence.keys import LocalSigner, PublicKey
-from domicile.evidence.store import Log, LogDamaged, StaleEpoch, StoreDown, open_log
+from domicile.evidence.segments import SEGMENT_BYTES, Segments
+from domicile.evidence.storage import LogDamaged, StaleEpoch, StoreDown
+from domicile.evidence.store import Log, open_log
 from domicile.evidence.verifying import Report, Segment, Witnessed, verify
 from evidence import appending
 from evidence.logs import NEXT, ORIGIN, OURS, content
@@ -27,8 +29,8 @@ ROUNDS = 1_000 if os.environ.get("DOMICILE_TESTS") == "full" else 6
 """How often a process is killed."""
 
 
-def opened(directory: Path, **more: Any) -> Log:
-    return open_log(directory, ORIGIN, OURS, lambda: datetime.now(UTC), **more)
+def opened(directory: Path, segment_bytes: int = SEGMENT_BYTES, **more: Any) -> Log:
+    return open_log(Segments(directory, segment_bytes), ORIGIN, OURS, lambda: datetime.now(UTC), **more)
 
 
 def looked_at(directory: Path) -> Report:
@@ -73,8 +75,8 @@ async def test_a_log_that_is_opened_again_goes_on_and_shows_that_it_begins_as_be
 async def test_a_log_goes_on_under_another_key(tmp_path: Path) -> None:
     await write(tmp_path, 3)
     with pytest.raises(LogDamaged, match="none of the keys that are given, and 3 more"):
-        open_log(tmp_path, ORIGIN, NEXT, lambda: datetime.now(UTC))
-    log = open_log(tmp_path, ORIGIN, NEXT, lambda: datetime.now(UTC), signed_before=[OURS.public])
+        open_log(Segments(tmp_path), ORIGIN, NEXT, lambda: datetime.now(UTC))
+    log = open_log(Segments(tmp_path), ORIGIN, NEXT, lambda: datetime.now(UTC), signed_before=[OURS.public])
     await log.append(content(3), 3)
     await log.close()
     assert verify(ORIGIN, segments(tmp_path), keys.by_id([OURS.public, NEXT.public])).findings == ()
@@ -224,7 +226,7 @@ async def test_a_clock_that_fails_lets_nobody_wait(tmp_path: Path) -> None:
     def broken() -> datetime:
         raise RuntimeError("no time")
 
-    log = open_log(tmp_path, ORIGIN, OURS, broken)
+    log = open_log(Segments(tmp_path), ORIGIN, OURS, broken)
     with pytest.raises(StoreDown, match="no time"):
         await log.append(content(0), 3)
     await log.close()
@@ -269,7 +271,7 @@ async def test_nothing_is_cut_off_a_log_that_is_not_in_order(tmp_path: Path) -> 
         opened(tmp_path)
     without = b"".join(line for line in whole.splitlines(keepends=True) if not line.startswith(b'{"checkpoint"'))
     path.write_bytes(without)
-    log = open_log(tmp_path / "other", ORIGIN, OURS, lambda: datetime.now(UTC))
+    log = open_log(Segments(tmp_path / "other"), ORIGIN, OURS, lambda: datetime.now(UTC))
     await asyncio.gather(*(log.append(content(number), 3) for number in range(6)))
     with pytest.raises(LogDamaged, match="sg kept a checkpoint of 6"):
         opened(tmp_path, witnesses=[Witnessed("sg", log.note())])
@@ -290,7 +292,9 @@ async def test_files_of_other_names_are_not_the_log_s(tmp_path: Path) -> None:
 )
 def test_a_log_is_not_opened_with(origin: str, by: LocalSigner, says: str, tmp_path: Path) -> None:
     with pytest.raises(StoreDown, match=says):
-        open_log(tmp_path, origin, by, lambda: datetime.now(UTC), signed_before=[PublicKey(NEXT.public.raw, 9)])
+        open_log(
+            Segments(tmp_path), origin, by, lambda: datetime.now(UTC), signed_before=[PublicKey(NEXT.public.raw, 9)]
+        )
 
 
 async def test_a_term_that_is_over_records_nothing_more(tmp_path: Path) -> None:
@@ -307,7 +311,7 @@ async def test_a_term_that_is_over_records_nothing_more(tmp_path: Path) -> None:
 
 async def test_a_clock_that_was_set_back_keeps_nobody_from_recording(tmp_path: Path) -> None:
     await write(tmp_path, 1)
-    log = open_log(tmp_path, ORIGIN, OURS, lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    log = open_log(Segments(tmp_path), ORIGIN, OURS, lambda: datetime(2020, 1, 1, tzinfo=UTC))
     await log.append(content(1), 3)
     await log.close()
     await write(tmp_path, 1)
@@ -420,7 +424,7 @@ async def test_who_opens_a_log_is_given_what_is_in_it(tmp_path: Path) -> None:
     await log.close()
     seen: list[tuple[int, str]] = []
     again = open_log(
-        tmp_path,
+        Segments(tmp_path),
         ORIGIN,
         OURS,
         lambda: datetime.now(UTC),

@@ -1,0 +1,64 @@
+"""Where a log is kept: what `store.Log` asks of it, and the errors by which it says no. Files are in `segments`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from domicile.evidence.verifying import Segment
+
+
+class StoreDown(Exception):
+    """Nothing can be recorded now, and so nothing may be done."""
+
+
+class StaleEpoch(Exception):
+    """Somebody recorded in a later term of the hub: who appends leads no more."""
+
+
+class LogDamaged(Exception):
+    """The log that is kept is not as it was written."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is kept together, or not at all."""
+
+    first: int
+    """Sequence of its first record: how many there are before it."""
+    count: int
+    """How many records it has."""
+    lines: bytes
+    """The records, and the checkpoint of the log with them."""
+    epoch: int
+    """The term in which its last record was made: the latest of it."""
+
+
+class Storage(Protocol):
+    """A log that is kept somewhere and is open, for one process to append to. Every method may block, and raises StoreDown where it cannot be
+    done."""
+
+    @property
+    def where(self) -> str:
+        """For messages: the log in where."""
+        ...
+
+    def acknowledged(self) -> Iterator[Segment]:
+        """All that was acknowledged, in order: up to the last checkpoint."""
+        ...
+
+    @property
+    def odd(self) -> bytes | None:
+        """After `acknowledged`: what stands behind the last checkpoint and is no record, None if there is no such thing."""
+        ...
+
+    def go_on(self) -> None:
+        """What was acknowledged was found to be in order: keep what was read for good, and put aside what stands after it."""
+        ...
+
+    def append(self, batch: Batch) -> None:
+        """Keep it for good. Where it raises, nothing of it counts."""
+        ...
+
+    def close(self) -> None:
+        """Let another process have it."""
+        ...
