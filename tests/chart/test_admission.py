@@ -113,15 +113,20 @@ def test_who_may_not(hub: Hub, group: str, verb: str, resource: str, namespace: 
 
 
 def test_the_release_can_be_upgraded(hub: Hub, helm: Helm) -> None:
-    arguments = ("--namespace", NAMESPACE, "--reuse-values", "--set", "operator.replicas=2")
+    arguments = ("--namespace", NAMESPACE, "--reuse-values", "--set", "logLevel=debug")
     answer = helm("upgrade", "domicile", str(CHART), *arguments, kubeconfig=hub.admin.kubeconfig)
     assert answer.returncode == 0, answer.stderr
-    assert hub.admin.get("deployment", "domicile", "-n", NAMESPACE)["spec"]["replicas"] == 2
+    (container,) = hub.admin.get("deployment", "domicile", "-n", NAMESPACE)["spec"]["template"]["spec"]["containers"]
+    assert "--log-level=debug" in container["args"]
 
 
 def test_every_manifest_is_accepted_with_all_values_set(hub: Hub, helm: Helm) -> None:
     more = (
         "operator.replicas=2",
+        "evidence.store=postgresql",
+        "evidence.postgresql.secretName=evidence",
+        "evidence.keySecret.name=evidence-key",
+        "evidence.keysBefore[0]=before.pem",
         "operator.priorityClassName=system-cluster-critical",
         "operator.nodeSelector.disk=ssd",
         "operator.podLabels.team=platform",

@@ -27,6 +27,14 @@ BAD_VALUES = {
     "a key that is not known, further in": ("operator.replica=3", "replica"),
     "replicas that are no number": ("operator.replicas=many", "replicas"),
     "fewer replicas than none": ("operator.replicas=-1", "replicas"),
+    "two replicas with one volume": ("operator.replicas=2", "replicas"),
+    "a database of which the address is not said": ("evidence.store=postgresql", "secretName"),
+    "a database, and a key for each replica": (
+        "evidence.store=postgresql,evidence.postgresql.secretName=db",
+        "keySecret",
+    ),
+    "a size that is none": ("evidence.embedded.size=much", "size"),
+    "a store that is none": ("evidence.store=memory", "store"),
     "a digest that is none": ("image.digest=sha256:abc", "digest"),
     "a tag with a digest in it": ("image.tag=v1@sha256:abc", "tag"),
     "a pull policy that is none": ("image.pullPolicy=Sometimes", "pullPolicy"),
@@ -76,7 +84,8 @@ def container(manifests: list[Manifest]) -> dict[str, Any]:
 def test_the_operator_meets_the_restricted_pod_security_standard(helm: Helm) -> None:
     manifests = helm.manifests()
     pod = only(manifests, "Deployment")["spec"]["template"]["spec"]
-    assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    group = {"fsGroup": 65532, "fsGroupChangePolicy": "OnRootMismatch"}
+    assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, **group}
     assert container(manifests)["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
@@ -240,3 +249,36 @@ def test_the_operator_elsewhere_may_have_another_name(helm: Helm) -> None:
     )
     (by_operator,) = [each["expression"] for each in policy["spec"]["variables"] if each["name"] == "byOperator"]
     assert by_operator == "request.userInfo.username in ['alice', 'system:serviceaccount:ops:domicile']"
+
+
+def test_the_log_is_on_a_volume_that_outlives_the_release_and_is_for_one_process_at_a_time(helm: Helm) -> None:
+    manifests = helm.manifests()
+    claim = only(manifests, "PersistentVolumeClaim")
+    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    spec = only(manifests, "Deployment")["spec"]
+    assert spec["strategy"] == {"type": "Recreate"}
+    volumes = {each["name"]: each for each in spec["template"]["spec"]["volumes"]}
+    assert volumes["evidence"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    only_one = container(manifests)
+    assert "--evidence=/var/lib/domicile/evidence" in only_one["args"]
+    assert {"name": "evidence", "mountPath": "/var/lib/domicile"} in only_one["volumeMounts"]
+
+
+def test_a_claim_that_is_there_is_used(helm: Helm) -> None:
+    manifests = helm.manifests("--set", "evidence.embedded.existingClaim=records")
+    assert kinds(manifests, "PersistentVolumeClaim") == []
+    volumes = only(manifests, "Deployment")["spec"]["template"]["spec"]["volumes"]
+    assert {"name": "evidence", "persistentVolumeClaim": {"claimName": "records"}} in volumes
+
+
+def test_with_a_database_there_are_replicas_and_no_volume(helm: Helm) -> None:
+    database = ("evidence.store=postgresql", "evidence.postgresql.secretName=db", "evidence.keySecret.name=key")
+    values = [argument for value in (*database, "operator.replicas=2") for argument in ("--set", value)]
+    manifests = helm.manifests(*values)
+    assert kinds(manifests, "PersistentVolumeClaim") == []
+    spec = only(manifests, "Deployment")["spec"]
+    assert (spec["replicas"], "strategy" in spec) == (2, False)
+    only_one = container(manifests)
+    assert {"--evidence=$(DOMICILE_EVIDENCE)", "--evidence-key=/etc/domicile/evidence/key.pem"} <= set(only_one["args"])
+    address = {"name": "db", "key": "url"}
+    assert {"name": "DOMICILE_EVIDENCE", "valueFrom": {"secretKeyRef": address}} in only_one["env"]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -64,6 +64,7 @@ async def test_what_the_operator_placed_is_in_use_without_waiting_for_the_watch(
         Settings(namespace="domicile", identity="test"),
         api.client,
         kube.Endpoint("https://hub.example", None, anonymous),
+        cast(Any, None),
     )
     operator._store.models.put(api.storage.put(resource(SovereignModel), a.model().wire()))
     (model,) = operator._store.models.readable()

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 import builders as a
+from controller.recording import Recorder
 from decision import world as w
 from domicile import decision, fleet, kube
 from domicile.controller.carry_out import CarryOut
@@ -31,7 +32,7 @@ class FakeHub:
     async def release_finalizer(self, _: Any) -> None:
         self._note("release")
 
-    async def tell(self, _: Any, told: Any) -> None:
+    async def tell(self, _: Any, told: Any, decision: str) -> None:
         self._log.append(f"event {told.reason}")
 
     def _note(self, what: str) -> None:
@@ -66,22 +67,24 @@ def carry_out(
     failure: Exception | None = None,
     leads: tuple[bool, ...] = (),
     withdrawn: Any = WITHDRAWN,
+    recorder: Recorder | None = None,
 ) -> CarryOut:
     """`leads` answers one question after the other; then it is True. `withdrawn` is what comes of withdrawing."""
     answers = iter(leads)
     hub, members = cast(Any, FakeHub(log, failure)), cast(Any, FakeFleet(log, withdrawn))
-    return CarryOut(hub, members, lambda: NOW, lambda: next(answers, True), lambda name: None)
+    evidence = (recorder or Recorder()).ready()
+    return CarryOut(hub, members, evidence, lambda: NOW, lambda: next(answers, True), lambda name: None)
 
 
 PLACING = w.world()
 MOVING = replace(w.running(), policies=(a.policy(everywhere=("PH",)),))
 
 
-def planned(state: Any) -> tuple[decision.Plan, decision.Snapshot]:
+def planned(state: Any) -> tuple[decision.Plan, decision.Snapshot, datetime]:
     seen = w.snapshot(state)
     plan = decision.decide(seen, state.now)
     assert isinstance(plan, decision.Plan)
-    return plan, seen
+    return plan, seen, state.now
 
 
 async def test_the_decision_is_on_record_before_the_member_is_written() -> None:
@@ -126,18 +129,18 @@ async def test_what_keeps_a_model_from_being_withdrawn_is_remembered_and_told_on
 
 async def test_withdrawing_goes_on_with_the_hub_down() -> None:
     log: list[str] = []
-    plan, seen = planned(MOVING)
+    plan, seen, now = planned(MOVING)
     with pytest.raises(kube.Unreachable):
-        await carry_out(log, failure=DOWN)(plan, seen, Memory())
+        await carry_out(log, failure=DOWN)(plan, seen, now, Memory())
     assert log == ["withdraw sg"]
 
 
 async def test_withdrawing_goes_on_where_the_finalizer_cannot_be_added() -> None:
     log: list[str] = []
-    plan, seen = planned(MOVING)
+    plan, seen, now = planned(MOVING)
     plan = replace(plan, acts=(decision.AddFinalizer(), *plan.acts))
     with pytest.raises(kube.Unreachable):
-        await carry_out(log, failure=DOWN)(plan, seen, Memory())
+        await carry_out(log, failure=DOWN)(plan, seen, now, Memory())
     assert log == ["withdraw sg"]
 
 

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
 import builders as a
 from controller.fakes import FakeFleet, Later
+from controller.recording import Recorder
 from domicile import kube, placement
 from domicile.api import ModelRemnant
 from domicile.controller.carry_out import Done
@@ -33,7 +34,7 @@ class FakeCarryOut:
         self.memories: list[Memory] = []
         self.seen: list[Snapshot] = []
 
-    async def __call__(self, plan: Plan, seen: Snapshot, memory: Memory) -> Done:
+    async def __call__(self, plan: Plan, seen: Snapshot, decided: datetime, memory: Memory) -> Done:
         self.plans.append(plan)
         self.memories.append(memory)
         self.seen.append(seen)
@@ -52,7 +53,12 @@ class Loop:
         self.store, self.later, self.carry_out = Store(), Later(), FakeCarryOut(*answers or (NOTHING,))
         members = FakeFleet({"sg": view or a.view()})
         self.models = Models(
-            self.store, cast(Any, members), cast(Any, self.carry_out), lambda: a.NOW, cast(Any, self.later)
+            self.store,
+            cast(Any, members),
+            cast(Any, self.carry_out),
+            Recorder().ready(),
+            lambda: a.NOW,
+            cast(Any, self.later),
         )
         self.put(NAME[1])
         self.store.namespaces.put({"metadata": {"name": NAME[0], "resourceVersion": "1"}})

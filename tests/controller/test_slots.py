@@ -4,6 +4,7 @@ import asyncio
 
 import builders as a
 from controller.fakes import FakeFleet
+from controller.recording import Recorder
 from decision import world as w
 from domicile import decision
 from domicile.controller.carry_out import CarryOut, Done
@@ -67,11 +68,11 @@ class SlowFleet(FakeFleet):
 
 async def test_models_of_a_slow_member_wait_for_each_other_and_take_no_workers() -> None:
     fleet, woken = SlowFleet(), []
-    carry_out = CarryOut(None, fleet, lambda: a.NOW, lambda: True, woken.append)  # type: ignore[arg-type]
+    carry_out = CarryOut(None, fleet, Recorder().ready(), lambda: a.NOW, lambda: True, woken.append)  # type: ignore[arg-type]
     placing = w.step(w.world(), at_most=1)  # The decision is on record, and nothing is placed.
     plan, seen = w.plan(placing), w.snapshot(placing)
     assert [act for act in plan.acts if isinstance(act, decision.Place)]
-    running = [asyncio.create_task(carry_out(plan, seen, Memory())) for _ in range(6)]
+    running = [asyncio.create_task(carry_out(plan, seen, placing.now, Memory())) for _ in range(6)]
     done, waiting = await asyncio.wait(running, timeout=1)
     assert fleet.under_way == 4
     assert [task.result() for task in done] == [Done(changed=False, failed=False, pending=False, crowded=True)] * 2

@@ -9,6 +9,7 @@ import pytest
 import builders as a
 from controller.fake_hub_api import FakeHubApi, unreachable
 from controller.fakes import FakeFleet, Later
+from controller.recording import Recorder
 from domicile import kube
 from domicile.api import SovereignModel
 from domicile.api.sovereignmodel import FINALIZER
@@ -25,7 +26,9 @@ NAME = ("retail-banking", "fraud-scorer")
 class Shell:
     """An operator around one model: its loop is real, its hub and its fleet are not."""
 
-    def __init__(self, api: FakeHubApi | None = None, fleet: FakeFleet | None = None) -> None:
+    def __init__(
+        self, api: FakeHubApi | None = None, fleet: FakeFleet | None = None, recorder: Recorder | None = None
+    ) -> None:
         self.fleet = fleet or FakeFleet({"sg": a.view("sg"), "ph": a.view("ph")})
         self.leads, self.later, self.store = True, Later(), Store()
         self.woken: list[tuple[str, str]] = []
@@ -41,8 +44,13 @@ class Shell:
             }
             self.api.storage.put(MODELS, {**a.model().wire(), "metadata": meta})
         hub = Hub(self.api.client, self.store, "domicile", "instance", lambda: a.NOW, lambda _: None)
-        carry_out = CarryOut(hub, cast(Any, self.fleet), lambda: a.NOW, lambda: self.leads, self.woken.append)
-        self.models = Models(self.store, cast(Any, self.fleet), carry_out, lambda: a.NOW, cast(Any, self.later))
+        self.recorder = recorder or Recorder()
+        evidence = self.recorder.next_process()
+        asyncio.run(self.recorder.opened())
+        carry_out = CarryOut(hub, cast(Any, self.fleet), evidence, lambda: a.NOW, lambda: self.leads, self.woken.append)
+        self.models = Models(
+            self.store, cast(Any, self.fleet), carry_out, evidence, lambda: a.NOW, cast(Any, self.later)
+        )
         self.store.namespaces.put({"metadata": {"name": NAME[0], "resourceVersion": "1"}})
         self.govern("SG")
         self.look()
@@ -64,7 +72,7 @@ class Shell:
 
     def restarted(self) -> "Shell":
         """Another process, which knows what the hub and the members tell it."""
-        return Shell(self.api, self.fleet)
+        return Shell(self.api, self.fleet, self.recorder)
 
     def edit(self, **spec: Any) -> None:
         """By hand, past the schema."""

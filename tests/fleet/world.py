@@ -64,6 +64,11 @@ class World:
     """A directory for logs of operators."""
 
     @property
+    def evidence(self) -> Path:
+        """The hub's log, of all operators that there are one after the other."""
+        return self.state / "evidence"
+
+    @property
     def hub(self) -> ApiClient:
         return self.fleet.hub.api()
 
@@ -288,7 +293,8 @@ class OperatorProcess:
         assert self.process is None or self.process.poll() is not None, "it runs already"
         arguments = [
             sys.executable, "-m", self.module, "operator", "--namespace", NAMESPACE, "--identity", self.name,
-            "--kubeconfig", str(self.world.state / "operator.kubeconfig"), "--health-port", "0", *self.more,
+            "--kubeconfig", str(self.world.state / "operator.kubeconfig"), "--health-port", "0",
+            "--evidence", str(self.world.evidence), *self.more,
         ]  # fmt: skip
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

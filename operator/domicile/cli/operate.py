@@ -26,6 +26,23 @@ from domicile.cli.failure import Failure
 @click.option(
     "--identity", default="", help="Name among the candidates for the lease.  [default: host name and a random part]"
 )
+@click.option(
+    "--evidence",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory of the evidence log, on a volume that outlives the process; made where it is missing.",
+)
+@click.option(
+    "--evidence-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File with the Ed25519 key that signs it, in PEM.  [default: key.pem beside the log, made where it is missing]",
+)
+@click.option(
+    "--evidence-key-before",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File with a public key that signed the log before. May be given several times.",
+)
 @click.option("--health-port", type=int, default=8080, show_default=True, help="Port of /healthz and /readyz; 0: none.")
 @click.option("--health-host", default="0.0.0.0", show_default=True, help="Address of /healthz and /readyz.")  # noqa: S104 - the kubelet probes the pod's address
 @click.option(
@@ -49,6 +66,9 @@ def operate(
     kubeconfig: Path | None,
     context: str | None,
     identity: str,
+    evidence: Path,
+    evidence_key: Path | None,
+    evidence_key_before: tuple[Path, ...],
     log_format: logs.Format,
     log_level: str,
     stop_with_stdin: bool,
@@ -57,6 +77,8 @@ def operate(
     """Run the operator until SIGTERM or SIGINT."""
     # Before the imports, which may warn.
     logs.set_up(log_format, log_level)
+    from domicile import kube
+    from domicile.controller.opening import Directory
     from domicile.controller.settings import Settings
 
     settings = Settings(
@@ -64,10 +86,13 @@ def operate(
         identity=identity or f"{socket.gethostname()}-{secrets.token_hex(4)}",
         **given,
     )
-    asyncio.run(_run(settings, kubeconfig, context, stop_with_stdin=stop_with_stdin))
+    opening = Directory(evidence, kube.system_clock, evidence_key, evidence_key_before)
+    asyncio.run(_run(settings, opening, kubeconfig, context, stop_with_stdin=stop_with_stdin))
 
 
-async def _run(settings: Any, kubeconfig: Path | None, context: str | None, *, stop_with_stdin: bool) -> None:
+async def _run(
+    settings: Any, opening: Any, kubeconfig: Path | None, context: str | None, *, stop_with_stdin: bool
+) -> None:
     from domicile import kube
     from domicile.controller.app import Operator, PartEnded
     from domicile.controller.leader import LeadershipLost
@@ -83,7 +108,7 @@ async def _run(settings: Any, kubeconfig: Path | None, context: str | None, *, s
     except kube.KubeError as error:
         raise Failure(f"the hub cannot be spoken to: {error}") from error
     try:
-        await Operator(settings, client, client.endpoint).run(stop)
+        await Operator(settings, client, client.endpoint, opening).run(stop)
     except LeadershipLost as error:
         raise Failure(f"ending, another process may lead now: {error}") from error
     except PartEnded as error:

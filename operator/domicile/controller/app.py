@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import version
 from typing import Any
 
 from domicile import kube, serving
@@ -14,6 +15,7 @@ from domicile.api import ClusterAttestation, RegionalCluster, SovereignModel
 from domicile.controller import probes, watches
 from domicile.controller.carry_out import CarryOut
 from domicile.controller.clusters import Clusters
+from domicile.controller.evidence import Evidence, Opening
 from domicile.controller.hub import Hub, resource
 from domicile.controller.leader import Lease
 from domicile.controller.members import Members
@@ -44,10 +46,11 @@ class Operator:
         settings: Settings,
         client: kube.Api,
         endpoint: kube.Endpoint,
+        opening: Opening,
         clock: Callable[[], datetime] = kube.system_clock,
         connect: Connect | None = None,
     ) -> None:
-        """`client` is of the hub at `endpoint`, at which kopf watches over connections of its own."""
+        """`client` is of the hub at `endpoint`, at which kopf watches over connections of its own; `opening` opens the log of evidence."""
         self._settings, self._client, self._endpoint = settings, client, endpoint
         self._store = Store()
         self._models: KeyedQueue[Name] = KeyedQueue()
@@ -63,8 +66,17 @@ class Operator:
             office=_Office(self._store, self._lease),
         )
         members = Members(self._fleet, clock)
-        carry_out = CarryOut(self._hub, self._fleet, clock, lambda: self._lease.held, self._models.add)
-        self._model_loop = Models(self._store, members, carry_out, clock, self._models.add_after)
+        self._evidence = Evidence(
+            opening,
+            hub=lambda: self._store.hub.uid if self._store.hub is not None else "",
+            epoch=lambda: self._lease.terms.current.epoch,
+            models=self._store.model_uids,
+            about={"identity": settings.identity, "version": version("domicile")},
+            clock=clock,
+            changed=self._wake_every_model,
+        )
+        carry_out = CarryOut(self._hub, self._fleet, self._evidence, clock, lambda: self._lease.held, self._models.add)
+        self._model_loop = Models(self._store, members, carry_out, self._evidence, clock, self._models.add_after)
         self._cluster_loop = Clusters(
             self._store,
             members,
@@ -94,6 +106,7 @@ class Operator:
                 await self._lead(stop)
         finally:
             # What acts has ended: another process need not wait until all connections are closed.
+            await self._evidence.close()
             await self._lease.release()
             await self._fleet.close()
             if runner is not None:
@@ -107,6 +120,8 @@ class Operator:
             asyncio.get_running_loop().run_in_executor(None, serving.load)
             tasks.add(watches.run(handlers, self._settings, stop))
             await self._look()
+            tasks.add(self._evidence.keep())
+            await self._evidence.tried()
             for name in self._store.clusters.names():
                 await self._cluster_loop.connect(name[1])
             self._looking = True

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 MANAGER = "domicile"
 """Our field manager on the hub."""
+DECISION = "domicile.dev/decision"
+"""Annotation of an Event: digest of the decision's record in the evidence."""
 
 
 def resource(kind: type[Kind]) -> kube.Resource:
@@ -98,10 +100,12 @@ class Hub:
         except (binascii.Error, UnicodeDecodeError):
             return ""
 
-    async def tell(self, about: Kind, told: Told) -> None:
+    async def tell(self, about: Kind, told: Told, decision: str = "") -> None:
         """Write an Event, or count it once more if the same was told before. Events are for people: a failure is logged
-        and nothing waits for it."""
+        and nothing waits for it. `decision` is the digest of the record that it follows from."""
         manifest = self._event(about, told)
+        if decision:
+            manifest["metadata"]["annotations"] = {DECISION: decision}
         name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
         try:
             await self._client.create(kube.EVENTS, manifest, namespace, field_manager=MANAGER)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from domicile import decision, kube
 from domicile.api import ModelRemnant, SovereignModel
 from domicile.controller.carry_out import CarryOut
+from domicile.controller.evidence import Evidence
 from domicile.controller.members import Members
 from domicile.controller.memory import Memories, Memory
 from domicile.controller.observe import observe
@@ -33,10 +34,11 @@ class Models:
         store: Store,
         members: Members,
         carry_out: CarryOut,
+        evidence: Evidence,
         clock: Callable[[], datetime],
         look_again: Callable[[Name, float], None],
     ) -> None:
-        self._store, self._members, self._carry_out = store, members, carry_out
+        self._store, self._members, self._carry_out, self._evidence = store, members, carry_out, evidence
         self._clock, self._look_again = clock, look_again
         self._memories = Memories()
         self._uids: dict[Name, str] = {}
@@ -59,13 +61,14 @@ class Models:
             if model is None:
                 return
             memory = self._memories.of(model.metadata.uid)
-            seen = observe(model, self._store, self._members, self._memories)
+            seen = observe(model, self._store, self._members, self._memories, self._evidence.down)
+            await self._evidence.settle(seen)
             now = self._clock()
             plan = decision.decide(seen, now)
             if isinstance(plan, decision.Wait):
                 self._at(name, plan.look_again, now)
                 return
-            done = await self._carry_out(plan, seen, memory)
+            done = await self._carry_out(plan, seen, now, memory)
             if done.failed:
                 self._backed_off(name, memory)
             else:

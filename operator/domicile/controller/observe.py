@@ -9,8 +9,10 @@ from domicile.placement.view import OutOfSight
 from domicile.residency import ModelRef
 
 
-def observe(model: SovereignModel | ModelRemnant, store: Store, members: Members, memories: Memories) -> Snapshot:
-    """What is known now of a model and of the world around it."""
+def observe(
+    model: SovereignModel | ModelRemnant, store: Store, members: Members, memories: Memories, unrecordable: str = ""
+) -> Snapshot:
+    """What is known now of a model and of the world around it. `unrecordable`: why nothing can be recorded, if so."""
     meta = model.metadata
     ref = ModelRef(meta.namespace, meta.name, meta.uid)
     views = members.views()
@@ -31,4 +33,5 @@ def observe(model: SovereignModel | ModelRemnant, store: Store, members: Members
         stuck=dict(memory.stuck),
         proven_absent=frozenset(memory.proven_absent),
         unreadable=store.unreadable_rules(),
+        unrecordable=unrecordable,
     )

@@ -142,6 +142,11 @@ class Store:
         """The shelf of each of our kinds."""
         return (self.models, self.clusters, *self._law())
 
+    def model_uids(self) -> frozenset[str]:
+        """UIDs of all models, those that cannot be read among them."""
+        found = (self.models.get(name) for name in self.models.names())
+        return frozenset(_identity(each)[1] for each in found if each is not None)
+
     def unreadable_rules(self) -> tuple[str, ...]:
         """What governance wrote and cannot be read, as kind/name."""
         return tuple(f"{shelf.kind.info.kind}/{entry.name[1]}" for shelf in self._law() for entry in shelf.unreadable())

@@ -28,6 +28,8 @@ CONNECTING_GRACE = timedelta(seconds=10)
 """How long a decision waits for a member's first answer. Then it is out of sight like any other."""
 OUT_OF_SIGHT = "ClusterOutOfSight"
 UNREACHABLE = "Unreachable"
+NOT_RECORDED = "EvidenceStoreDown"
+"""Reason of NotYet while nothing can be recorded."""
 ENDPOINT_LIMIT = 1024
 """What the status takes. A longer address is a member's own doing, and must not stop the decision."""
 
@@ -64,7 +66,7 @@ def _hold(seen: Snapshot, now: datetime) -> Plan:
     leaving = tuple(_on_record(seen, member, leaving=True) for member in seen.present() if member in unlawful)
     staying = tuple(_on_record(seen, member) for member in seen.present() if member not in unlawful)
     status = report.unknown(seen, judgement, staying, leaving, now)
-    return Plan(_withdrawals(seen, (s.member for s in leaving)), status, judgement.look_again)
+    return Plan(_withdrawals(seen, (s.member for s in leaving)), status, judgement.look_again, judgement)
 
 
 def _settle(seen: Snapshot, now: datetime) -> Plan | Wait:
@@ -79,7 +81,8 @@ def _settle(seen: Snapshot, now: datetime) -> Plan | Wait:
     leaving, surplus = _others(seen, lawful, hosts)
     able = sum(isinstance(candidate.ability, placement.Able) for candidate in candidates)
     outlook = Outlook(judgement, choice, able, tuple(h.standing for h in hosts), leaving, surplus)
-    return Plan(_acts(seen, hosts, leaving), report.settled(seen, outlook, now), judgement.look_again)
+    status = report.settled(seen, outlook, now)
+    return Plan(_acts(seen, hosts, leaving), status, judgement.look_again, judgement, choice)
 
 
 def _judge(seen: Snapshot, now: datetime) -> Judgement:
@@ -239,7 +242,16 @@ def _candidates(
         )
         for member, verdict in sorted(lawful.items())
     }
-    return tuple(placement.Candidate(member, _in_steady_words(member, ability)) for member, ability in found.items())
+    return tuple(placement.Candidate(member, _today(seen, member, ability)) for member, ability in found.items())
+
+
+def _today(seen: Snapshot, member: MemberId, ability: placement.Ability) -> placement.Ability:
+    """With what is the same for every model, and in words that stay."""
+    if isinstance(ability, placement.Able) and seen.unrecordable:
+        return placement.NotYet(
+            NOT_RECORDED, f"nothing is placed while decisions cannot be recorded: {seen.unrecordable}"
+        )
+    return _in_steady_words(member, ability)
 
 
 def _in_steady_words(member: MemberId, ability: placement.Ability) -> placement.Ability:
@@ -269,8 +281,9 @@ def _host(seen: Snapshot, chosen: placement.Chosen, verdict: Lawful, judgement: 
     there = _there(seen, member)
     health = serving.health(workload, there)
     if isinstance(chosen, placement.Hold):
-        if isinstance(health, serving.Progressing | serving.Missing):
-            # Nothing is written there, so nothing will come of it.
+        comes = chosen.reason == NOT_RECORDED and isinstance(health, serving.Progressing)
+        if isinstance(health, serving.Progressing | serving.Missing) and not comes:
+            # Nothing is written there, so nothing will come of it; of what was written before it may.
             health = serving.Failing(chosen.reason, chosen.message)
         return _Host(_standing(member, seen.recorded_permit(member), selector, health), None)
     permit = _permit(seen, verdict, judgement, workload)

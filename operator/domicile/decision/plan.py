@@ -1,10 +1,11 @@
 """What was decided: acts in their order, the status to report, events to tell, and when to look again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from domicile.api import SovereignModelStatus
-from domicile.residency import MemberId, Permit
+from domicile.placement import Choice
+from domicile.residency import Judgement, MemberId, Permit
 from domicile.serving.workload import Workload
 
 
@@ -44,6 +45,10 @@ class Plan:
     status: SovereignModelStatus
     look_again: datetime | None
     """When time alone may change the decision; None if only an event can."""
+    judgement: Judgement | None = field(default=None, compare=False)
+    """What the acts and the status follow from, for the record; None where the model is let go, which needs no judgement."""
+    choice: Choice | None = field(default=None, compare=False)
+    """The same of the clusters; None where none is chosen anew."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ _OF_THE_DAY = frozenset(
         "AcceleratorsTooFew",
         "AcceleratorsTooSmall",
         "ClusterOutOfSight",
+        "EvidenceStoreDown",
         "FenceNotInForce",
         "NoAccelerators",
         "NotNeeded",

@@ -42,6 +42,8 @@ class Snapshot:
     """Members that, asked consistently, had nothing of the model since the last write there."""
     unreadable: tuple[str, ...] = ()
     """What governance wrote and this version cannot read, as kind/name. What they would forbid is not known."""
+    unrecordable: str = ""
+    """Why nothing can be recorded now, and so nothing placed; empty where it can."""
 
     @property
     def unknown(self) -> tuple[str, ...]:

@@ -27,6 +27,8 @@ Manifest = Mapping[str, Any]
 INSTALLATION_FILE: Final = "domicile.yaml"
 PEOPLE_FILE: Final = "people.yaml"
 LOG: Final = "operator.log"
+EVIDENCE: Final = "evidence"
+"""Directory of the log of decisions."""
 LOG_LINES_SHOWN: Final = 20
 _PROBE_OF_TEAM: Final = "probe-of-team.yaml"
 _PROBES_OF_GOVERNANCE: Final = "probes-of-governance.yaml"
@@ -109,6 +111,7 @@ def start(hub: Path, work: Path, environment: Mapping[str, str], *, outlive: boo
         "operator",
         f"--namespace={installation.NAMESPACE}",
         f"--kubeconfig={hub}",
+        f"--evidence={work / EVIDENCE}",
         "--health-host=127.0.0.1",
         f"--health-port={port}",
         *(() if outlive else ("--stop-with-stdin",)),

@@ -1,0 +1,42 @@
+"""Decisions in evidence: how they are recorded, what is open, how they are read again, and decided again."""
+
+from domicile.audit.decisions import DECISION, VALUES, Account, ActKey, account, contents, key_of
+from domicile.audit.ledger import OUTCOME, Ended, Intent, Ledger, attempted, ended, late
+from domicile.audit.replay import Differs, NotReplayed, Replayed, Same, replay
+from domicile.audit.settling import of_the_gone, settle
+from domicile.audit.trail import TERM, Record, Trail, record
+from domicile.audit.values import Bag, Kept, ValueMissing, Values, digest_of, moment
+
+__all__ = [
+    "DECISION",
+    "OUTCOME",
+    "TERM",
+    "VALUES",
+    "Account",
+    "ActKey",
+    "Bag",
+    "Differs",
+    "Ended",
+    "Intent",
+    "Kept",
+    "Ledger",
+    "NotReplayed",
+    "Record",
+    "Replayed",
+    "Same",
+    "Trail",
+    "ValueMissing",
+    "Values",
+    "account",
+    "attempted",
+    "contents",
+    "digest_of",
+    "ended",
+    "key_of",
+    "late",
+    "moment",
+    "of_the_gone",
+    "record",
+    "replay",
+    "settle",
+]

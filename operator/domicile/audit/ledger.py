@@ -1,0 +1,107 @@
+"""What of a log has to be kept in mind to go on with it: which values are recorded, and which acts were begun and not ended. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal
+
+from domicile.audit.decisions import DECISION, VALUES, ActKey, key_of
+from domicile.audit.values import Json, Value, digest_of, moment
+from domicile.decision.plan import Act
+from domicile.evidence.records import Content
+
+OUTCOME: Final = "Outcome"
+"""Kind of a record: what came of an act, or of an attempt."""
+
+Ended = Literal["Done", "FoundDone", "FoundUndone", "Overtaken"]
+"""How an act ended: it was carried out; a later process looked, and found that it was, or that it was not; a later decision no longer
+wants it."""
+_ATTEMPTED: Final = "Failed"
+"""It was tried and did not go through. It is tried again, until it is done or overtaken."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """An act that was recorded before it was begun."""
+
+    decision: str
+    """Digest of the decision's record."""
+    act: int
+    """Which of its acts."""
+    subject: str
+    """The model, as kind/namespace/name."""
+    key: ActKey
+    cluster: str
+    """Name of the member; empty where it is on none."""
+
+
+@dataclass
+class Ledger:
+    """Follows a log, record by record."""
+
+    recorded: set[str] = field(default_factory=set[str])
+    """Digests of the values that are in it."""
+    open: dict[str, dict[ActKey, Intent]] = field(default_factory=dict[str, dict[ActKey, Intent]])
+    """By UID of the model: acts that were begun, of which no end is recorded."""
+
+    def take(self, digest: str, kind: str, subject: str, body: Mapping[str, Json]) -> None:
+        """Go on by a record, which has this digest."""
+        if kind == VALUES:
+            self.recorded.update(body["values"])
+        elif kind == DECISION:
+            self._begun(digest, subject, body)
+        elif kind == OUTCOME:
+            self._ended(body)
+
+    def _begun(self, digest: str, subject: str, body: Mapping[str, Json]) -> None:
+        context = body["context"]
+        uid, carried = context["uid"], context["carried"]
+        for index, act in enumerate(body["acts"]):
+            if str(index) not in carried:
+                key = _key(act)
+                cluster = act["cluster"][0] if "cluster" in act else ""
+                self.open.setdefault(uid, {})[key] = Intent(digest, index, subject, key, cluster)
+
+    def _ended(self, body: Mapping[str, Json]) -> None:
+        if body["outcome"] == _ATTEMPTED:
+            return
+        uid = body["uid"]
+        acts = self.open.get(uid, {})
+        for key, intent in list(acts.items()):
+            if (intent.decision, intent.act) == (body["decision"], body["act"]):
+                del acts[key]
+        if not acts:
+            self.open.pop(uid, None)
+
+
+def _key(act: Mapping[str, Json]) -> ActKey:
+    """What tells an act on a model from another."""
+    match act["act"]:
+        case "Place":
+            return ("Place", act["cluster"][1], act["permit"], act["workload"])
+        case "Withdraw":
+            return ("Withdraw", act["cluster"][1])
+        case _:
+            return (act["act"],)
+
+
+def attempted(uid: str, intent: Intent, reason: str, message: str) -> Content:
+    """The record of an attempt that failed."""
+    return _outcome(uid, intent, {"outcome": _ATTEMPTED, "reason": reason, "message": message})
+
+
+def ended(uid: str, intent: Intent, how: Ended, wrote: Sequence[str] = ()) -> Content:
+    """The record of an act that ended, and what was written for it."""
+    return _outcome(uid, intent, {"outcome": how, "wrote": list(wrote)})
+
+
+def late(uid: str, subject: str, act: Act, done: datetime, wrote: Sequence[str] = ()) -> Content:
+    """The record of an act that was carried out at that moment without one, while nothing could be recorded."""
+    kind, *of = key_of(act) or ("Unknown",)
+    body: Value = {"uid": uid, "decision": None, "act": kind, "of": of, "outcome": "Done", "done": moment(done)}
+    return Content(OUTCOME, subject, digest_of(body), {**body, "wrote": list(wrote)})
+
+
+def _outcome(uid: str, intent: Intent, said: Value) -> Content:
+    body = {"uid": uid, "decision": intent.decision, "act": intent.act, "cluster": intent.cluster, **said}
+    return Content(OUTCOME, intent.subject, digest_of(body), body)

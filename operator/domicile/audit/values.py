@@ -1,0 +1,136 @@
+"""Values by their digest: what many decisions share is recorded once, in full, and named by digest after that. Pure."""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar, cast
+
+from domicile.api.base import ApiModel
+from domicile.evidence import dsse
+
+Json = Any
+"""What JSON has."""
+Value = dict[str, Json]
+"""What is recorded under a digest of its own."""
+K = TypeVar("K")
+
+_AT_MOST: Final = 16
+"""Entries of one value. A larger mapping is a tree of them, so that a change in one entry of a thousand changes three small values."""
+_ENTRIES, _PARTS = "entries", "parts"
+
+
+class ValueMissing(Exception):
+    """A record names a value that is not there, or not as it was."""
+
+
+def digest_of(value: Value) -> str:
+    """`sha256:<hex>` of the value's canonical JSON."""
+    return f"sha256:{hashlib.sha256(dsse.canonical(value)).hexdigest()}"
+
+
+@dataclass
+class Kept:
+    """Digests of immutable objects that were asked for before, by identity. What is kept can be worked out again at any time."""
+
+    most: int = 100_000
+    _found: dict[Any, tuple[Any, str]] = field(default_factory=dict[Any, tuple[Any, str]])
+
+    def get(self, key: Any) -> str | None:
+        """The digest that was put."""
+        found = self._found.get(key)
+        return None if found is None else found[1]
+
+    def put(self, key: Any, holding: Any, digest: str) -> None:
+        """Keep it, and what the key's identities are of: another object could have them otherwise."""
+        while len(self._found) >= self.most:
+            del self._found[next(iter(self._found))]
+        self._found[key] = (holding, digest)
+
+
+class Bag:
+    """The values of one record, gathered. Those that are recorded already are named and not gathered again."""
+
+    def __init__(self, recorded: Collection[str] = (), kept: Kept | None = None) -> None:
+        self._recorded, self._kept = recorded, kept or Kept()
+        self.values: dict[str, Value] = {}
+        """By digest: those that are to be recorded."""
+
+    def put(self, value: Value) -> str:
+        """The value's digest."""
+        digest = digest_of(value)
+        if digest not in self._recorded:
+            self.values[digest] = value
+        return digest
+
+    def put_object(self, thing: K, written: "Callable[[K, Bag], Value]") -> str:
+        """The digest of an immutable object's JSON, which `written` makes where the object was not seen before."""
+        key = (written, id(thing))
+        digest = self._kept.get(key)
+        if digest is None or digest not in self._recorded:
+            digest = self.put(written(thing, self))
+            self._kept.put(key, thing, digest)
+        return digest
+
+    def put_all(self, digests: Mapping[str, str]) -> str:
+        """The digest of a mapping from names to digests."""
+        return self._tree(digests, 0)
+
+    def _tree(self, digests: Mapping[str, str], depth: int) -> str:
+        if len(digests) <= _AT_MOST:
+            return self.put({_ENTRIES: dict(digests)})
+        parts: dict[str, dict[str, str]] = {}
+        for name, digest in digests.items():
+            parts.setdefault(hashlib.sha256(name.encode()).hexdigest()[depth], {})[name] = digest
+        return self.put({_PARTS: {part: self._tree(entries, depth + 1) for part, entries in parts.items()}})
+
+
+class Values:
+    """Values that were recorded, by digest."""
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        self._values = values
+
+    def get(self, digest: str) -> Value:
+        """The value. Raises ValueMissing if it is not there, or has another digest."""
+        if digest not in self._values:
+            raise ValueMissing(f"value {digest} was not recorded")
+        value = self._values[digest]
+        if digest_of(value) != digest:
+            raise ValueMissing(f"value {digest} is not as it was recorded")
+        return value
+
+    def entries(self, digest: str) -> Mapping[str, Value]:
+        """The values of a mapping that `Bag.put_all` made, by name. Raises ValueMissing."""
+        return {name: self.get(each) for name, each in self._digests(digest)}
+
+    def _digests(self, digest: str) -> Iterable[tuple[str, str]]:
+        found = self.get(digest)
+        for part in found.get(_PARTS, {}).values():
+            yield from self._digests(part)
+        yield from found.get(_ENTRIES, {}).items()
+
+
+def plain(value: Any) -> Json:
+    """A value in JSON's terms: sets sorted, times in UTC, mappings with keys that are no text as sorted pairs."""
+    match value:
+        case ApiModel():
+            return value.wire()
+        case datetime():
+            return moment(value)
+        case frozenset() | set():
+            return sorted(plain(each) for each in cast("frozenset[Any]", value))
+        case list() | tuple():
+            return [plain(each) for each in cast("list[Any]", value)]
+        case Mapping():
+            found = cast("Mapping[Any, Any]", value)
+            if all(isinstance(key, str) for key in found):
+                return {key: plain(each) for key, each in found.items()}
+            return [[plain(key), plain(each)] for key, each in sorted(found.items())]
+        case _:
+            return value
+
+
+def moment(time: datetime) -> str:
+    """A time in UTC, to the microsecond."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,242 @@
+"""Evidence, as the controller keeps it: what is decided is on record before anything of it is done, and what came of it after.
+
+While nothing can be recorded nothing is placed. What has to go goes all the same, and is recorded once that can be done again."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from domicile import audit, decision
+from domicile.audit import Ended, Intent, Ledger
+from domicile.decision import Plan, Snapshot
+from domicile.decision.plan import Act
+from domicile.evidence.dsse import Envelope
+from domicile.evidence.records import Content, NotRecordable, Place
+from domicile.evidence.store import Log, LogDamaged, StaleEpoch, StoreDown
+from domicile.evidence.verifying import Read
+
+log = logging.getLogger(__name__)
+
+_FIRST_TRY, _LAST_TRY = 1.0, 30.0
+"""Seconds between two attempts to record again."""
+_OPENED_WITHIN = 5.0
+"""Seconds."""
+_NOT_OPEN = "the log is not open yet"
+
+
+class Opening(Protocol):
+    """Opens the log of a hub."""
+
+    def __call__(self, hub: str, epoch: int, read: Read) -> Log:
+        """The log of the hub with that UID, for that term; `read` is given what is in it. Raises StoreDown, StaleEpoch or LogDamaged."""
+        ...
+
+
+class NotRecorded(Exception):
+    """It could not be recorded, and so must not be done."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A decision, by which its acts are known."""
+
+    uid: str
+    """Of the model."""
+    subject: str
+    intents: Mapping[audit.ActKey, Intent] = field(default_factory=dict[audit.ActKey, Intent])
+    """Empty where nothing could be recorded."""
+    digest: str = ""
+    """Of the record; empty where none was made."""
+
+
+@dataclass
+class Evidence:
+    """One log, of one process that leads."""
+
+    opening: Opening
+    hub: Callable[[], str]
+    """UID of the hub; empty while it is not known."""
+    epoch: Callable[[], int]
+    """Of the term that goes on."""
+    models: Callable[[], Collection[str]]
+    """UIDs of the models that there are."""
+    about: Mapping[str, str]
+    """Who records: identity and version."""
+    clock: Callable[[], datetime]
+    changed: Callable[[], None]
+    """Called when recording became impossible, or possible again."""
+    down: str = _NOT_OPEN
+    """Why nothing can be recorded; empty while it can. The first reason stands until it can again."""
+    _log: Log | None = None
+    _ledger: Ledger = field(default_factory=Ledger)
+    _kept: audit.Kept = field(default_factory=audit.Kept)
+    _standing: dict[str, Recorded] = field(default_factory=dict[str, Recorded])
+    """By UID of the model: the last decision. Its acts are done again by it, as long as it stands."""
+    _inherited: set[str] = field(default_factory=set[str])
+    """UIDs of models with acts that another process began."""
+    _owed: list[Content] = field(default_factory=list[Content])
+    """What was done and could not be recorded yet."""
+    _tried: asyncio.Event = field(default_factory=asyncio.Event)
+    _again: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def keep(self) -> None:
+        """Open the log, and whenever recording fails, try until it can be done again. Until cancelled."""
+        while True:
+            self._again.clear()
+            wait = _FIRST_TRY
+            while self.down:
+                await self._try()
+                self._tried.set()
+                if self.down:
+                    await asyncio.sleep(wait)
+                    wait = min(wait * 2, _LAST_TRY)
+            await self._again.wait()
+
+    async def tried(self) -> None:
+        """Wait until it was tried to open the log, for some seconds at the most: a long log takes longer, and what has to go does not
+        wait for it."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._tried.wait(), _OPENED_WITHIN)
+
+    async def close(self) -> None:
+        """Give the log free for another process."""
+        if self._log is not None:
+            await self._log.close()
+            self._log = None
+
+    async def settle(self, seen: Snapshot) -> None:
+        """Before anything else is done with the model: find out what became of what another process began on it."""
+        uid = seen.ref.uid
+        if uid not in self._inherited or self.down:
+            return
+        await self._end(uid, audit.settle(self._ledger.open.get(uid, {}).values(), seen))
+        if uid not in self._ledger.open:
+            self._inherited.discard(uid)
+
+    async def decided(self, plan: Plan, seen: Snapshot, now: datetime) -> Recorded:
+        """Record a decision; nothing is recorded where it says nothing new. Raises NotRecorded where something would be placed and cannot
+        be recorded, and StaleEpoch where another process leads."""
+        uid, subject = seen.ref.uid, f"SovereignModel/{seen.ref}"
+        keys = [key for act in plan.acts if (key := audit.key_of(act)) is not None]
+        standing = self._standing.get(uid)
+        if plan.status == seen.model.status and (not keys or (standing and set(keys) <= standing.intents.keys())):
+            return standing or Recorded(uid, subject)
+        if self.down:
+            if any(isinstance(act, decision.Place) for act in plan.acts):
+                raise NotRecorded(self.down)
+            return Recorded(uid, subject)
+        begun = dict(self._ledger.open.get(uid, {}))
+        account = audit.account(seen, plan, now, audit.Bag(self._ledger.recorded, self._kept))
+        overtaken = [audit.ended(uid, intent, "Overtaken") for key, intent in begun.items() if key not in keys]
+        carried = {str(i): [begun[key].decision, begun[key].act] for i, key in enumerate(keys) if key in begun}
+        context = {"uid": uid, "carried": carried, **self.about}
+        try:
+            digests = await self._append([*overtaken, *audit.contents(account, context)])
+        except (StoreDown, NotRecordable) as error:
+            raise NotRecorded(str(error)) from error
+        self._standing[uid] = Recorded(uid, subject, dict(self._ledger.open.get(uid, {})), digests[-1])
+        return self._standing[uid]
+
+    async def done(self, decided: Recorded, act: Act, *wrote: str) -> None:
+        """Record that an act was carried out, and what was written for it. Once it was, only what is written again is."""
+        key = audit.key_of(act) or ()
+        intent = decided.intents.get(key)
+        if intent is None:
+            await self._tell(audit.late(decided.uid, decided.subject, act, self.clock(), wrote))
+        elif wrote or self._ledger.open.get(decided.uid, {}).get(key) == intent:
+            await self._tell(audit.ended(decided.uid, intent, "Done", wrote))
+        if isinstance(act, decision.ReleaseFinalizer):
+            self._standing.pop(decided.uid, None)
+
+    async def failed(self, decided: Recorded, act: Act, reason: str, message: str) -> None:
+        """Record that an act was tried, and why it did not go through."""
+        intent = decided.intents.get(audit.key_of(act) or ())
+        if intent is not None:
+            await self._tell(audit.attempted(decided.uid, intent, reason, message))
+
+    async def _end(self, uid: str, settled: Sequence[tuple[Intent, Ended]]) -> None:
+        for intent, how in settled:
+            await self._tell(audit.ended(uid, intent, how))
+
+    async def _tell(self, outcome: Content) -> None:
+        """Record what is so already. Where that cannot be done now, it is owed."""
+        try:
+            if not self.down:
+                await self._append([outcome])
+                return
+        except StoreDown:
+            pass
+        except NotRecordable:
+            log.exception("%s of %s has no form as a record", outcome.kind, outcome.subject)
+            return
+        self._owed.append(outcome)
+
+    async def _append(self, contents: Sequence[Content]) -> Sequence[str]:
+        """Digests of the records. Raises StoreDown, also where another process leads, and NotRecordable."""
+        if self._log is None:
+            raise StoreDown(self.down)
+        try:
+            receipts = await self._log.append_all(contents, self.epoch())
+        except (StoreDown, StaleEpoch) as error:
+            self._fail(str(error))
+            raise StoreDown(str(error)) from error
+        for content, receipt in zip(contents, receipts, strict=True):
+            self._ledger.take(receipt.digest, content.kind, content.subject, content.body)
+        return [receipt.digest for receipt in receipts]
+
+    def _fail(self, why: str) -> None:
+        if self.down in ("", _NOT_OPEN):
+            log.error("nothing can be recorded, and so nothing is placed: %s", why)
+            self.down = why
+            self._again.set()
+            self.changed()
+
+    async def _try(self) -> None:
+        """Have the log open, and record that there is somebody who records, and what is owed."""
+        try:
+            if self._log is None:
+                await self._open()
+            await self._append([self._term()])
+            while self._owed:
+                await self._pay()
+        except (StoreDown, StaleEpoch, LogDamaged) as error:
+            self._fail(str(error))
+            return
+        self.down = ""
+        log.info("decisions are recorded: the log has %d records", len(self._log) if self._log is not None else 0)
+        self.changed()
+
+    async def _pay(self) -> None:
+        owed, self._owed = self._owed, []
+        try:
+            await self._append(owed)
+        except BaseException:
+            self._owed = [*owed, *self._owed]
+            raise
+
+    async def _open(self) -> None:
+        hub, ledger = self.hub(), Ledger()
+        if not hub:
+            raise StoreDown("the hub's namespace kube-system is not known")
+
+        def read(envelope: Envelope, place: Place) -> None:
+            found = audit.record(envelope, place)
+            ledger.take(found.digest, found.kind, found.subject, found.body)
+
+        self._log = await asyncio.get_running_loop().run_in_executor(
+            None, lambda: self.opening(hub, self.epoch(), read)
+        )
+        self._ledger = ledger
+        there = frozenset(self.models())
+        self._inherited = {uid for uid in ledger.open if uid in there}
+        gone = [(uid, acts) for uid, acts in ledger.open.items() if uid not in there]
+        for uid, acts in gone:
+            self._owed += [audit.ended(uid, intent, how) for intent, how in audit.of_the_gone(acts.values())]
+
+    def _term(self) -> Content:
+        body = {**self.about, "epoch": self.epoch()}
+        return Content(audit.TERM, f"Hub/{self.hub()}", audit.digest_of(body), body)
