@@ -8,6 +8,7 @@ import click
 
 _COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     # name: (module:attribute, what `domicile --help` says)
+    "audit": ("domicile.cli.audit.command:audit", "Read the evidence: verify it, ask it, decide again."),
     "cluster": ("domicile.cli.cluster:cluster", "Register regional clusters with the hub."),
     "crds": ("domicile.cli.crds:crds", "Write the CustomResourceDefinitions, or check that they are up to date."),
     "demo": ("domicile.cli.demo.command:demo", "Show the main job on real clusters, step by step."),

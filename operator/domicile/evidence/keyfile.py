@@ -3,8 +3,14 @@
 import os
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from domicile.evidence.keys import LocalSigner, PublicKey, UnusableKey, of_pem
 from domicile.evidence.storage import StoreDown
@@ -34,11 +40,18 @@ def signer_made_once(path: Path) -> LocalSigner:
 
 
 def public(path: Path) -> PublicKey:
-    """The public key of a file. Raises StoreDown."""
+    """The public key of a file, which has it or the private one. Raises StoreDown."""
     try:
-        return of_pem(path.read_text())
+        text = path.read_text()
+        return signer(path).public if "PRIVATE KEY" in text else of_pem(text)
     except (OSError, ValueError, UnusableKey) as error:
         raise StoreDown(f"the public key in {path} cannot be used: {error}") from error
+
+
+def pem(key: PublicKey) -> str:
+    """The public key as text, as `openssl pkey -pubout` writes it."""
+    found = Ed25519PublicKey.from_public_bytes(key.raw)
+    return found.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def _written(path: Path, content: bytes) -> None:

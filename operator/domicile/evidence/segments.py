@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 SEGMENT_BYTES: Final = 64 << 20
 """A segment that has so many is the last of its name: a new one is begun."""
 _SUFFIX: Final = ".jsonl"
-_NAME: Final = re.compile(rf"[0-9]{{20}}{re.escape(_SUFFIX)}")
+NAME: Final = re.compile(rf"[0-9]{{20}}{re.escape(_SUFFIX)}")
 _LOCK: Final = "lock"
 
 
@@ -51,13 +51,13 @@ class Segments:
     def acknowledged(self) -> Iterator[Segment]:
         """All that was acknowledged: up to the last checkpoint."""
         with self._told("read"):
-            paths = sorted(path for path in self._directory.iterdir() if _NAME.fullmatch(path.name))
+            paths = sorted(path for path in self._directory.iterdir() if NAME.fullmatch(path.name))
         for path in paths:
             with self._told("read"):
                 content = path.read_bytes()
             if path == paths[-1]:
                 self._path = path
-                self._end = _acknowledged(content)
+                self._end = acknowledged(content)
                 content, self._rest = content[: self._end], content[self._end :]
             yield Segment(path.name, content)
 
@@ -150,7 +150,7 @@ class Segments:
             self._file = None
 
 
-def _acknowledged(content: bytes) -> int:
+def acknowledged(content: bytes) -> int:
     """Up to the end of the last whole checkpoint: it is written last, so all before it was."""
     end = content.rfind(b"\n") + 1
     while end:

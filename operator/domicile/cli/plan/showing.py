@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from domicile.cli.plan.documents import follows
+from domicile.cli.table import table
 from domicile.decision.preview import Change, Effect, Outlook
 from domicile.residency import Covered, Explained, Finding, Lawful, MemberId, Result, Verdict, finding
 from domicile.residency.facts import moment
@@ -35,7 +36,7 @@ def plan(outlooks: Sequence[Outlook]) -> str:
                 for each in verdict.audited
             ]
     conflicts = [f"{outlook.name}: {conflict}" for outlook in outlooks for conflict in outlook.judgement.conflicts]
-    return "\n".join([*_table(rows), *conflicts, _summary(outlooks)])
+    return "\n".join([*table(rows), *conflicts, _summary(outlooks)])
 
 
 def short(outlooks: Iterable[Outlook]) -> Iterator[str]:
@@ -47,15 +48,15 @@ def short(outlooks: Iterable[Outlook]) -> Iterator[str]:
 
 def matrix(outlook: Outlook, rows: Iterable[Explained]) -> str:
     """Every rule of every policy on every cluster and pool, for one model."""
-    table = [("CLUSTER", "POLICY", "RULE", "OUTCOME", "FOLLOWS", "REASON", "WHY")]
+    found = [("CLUSTER", "POLICY", "RULE", "OUTCOME", "FOLLOWS", "REASON", "WHY")]
     for row in rows:
         where = f"{row.member.name}/{row.pool}" if row.pool else row.member.name
         for audit, results in (("", row.results), ("audit: ", row.audited)):
-            table += [
+            found += [
                 (where, r.policy, r.rule, r.outcome.value, f"{audit}{_follows(r)}", r.reason or "-", _why_and_source(r))
                 for r in results
             ]
-    return "\n".join([_heading(outlook), *(_table(table) if len(table) > 1 else ())])
+    return "\n".join([_heading(outlook), *(table(found) if len(found) > 1 else ())])
 
 
 def difference(changes: Sequence[Change]) -> str:
@@ -76,7 +77,7 @@ def difference(changes: Sequence[Change]) -> str:
         if change.effect is not Effect.STAY
         for conflict in change.after.judgement.conflicts
     ]
-    return "\n".join([*(_table(rows) if len(rows) > 1 else ()), *conflicts, f"models: {told}"])
+    return "\n".join([*(table(rows) if len(rows) > 1 else ()), *conflicts, f"models: {told}"])
 
 
 def _summary(outlooks: Sequence[Outlook]) -> str:
@@ -144,11 +145,3 @@ def _rests_on(verdict: Lawful) -> str:
     parts += [f"against advice: {advice.message}" for advice in verdict.advice]
     parts += [f"soon: {warning}" for warning in verdict.warnings]
     return ", ".join(parts)
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    return [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)), row[-1]]).rstrip()
-        for row in rows
-    ]

@@ -1,0 +1,1 @@
+"""`domicile audit`: reads the evidence, offline, and asks it."""
