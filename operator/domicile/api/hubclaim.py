@@ -20,6 +20,21 @@ LATEST_EPOCH = 1_000_000_000
 CLAIM_MARK = "domicile.dev/claim"
 """Annotation on what a hub may write in one term alone: the hub, the epoch and the token of the claim, with slashes."""
 
+_HEAD = r"^[!-*,-~]{1,255}\n(0|[1-9][0-9]{0,17})\n[0-9A-Za-z+/]{43}=\n\n(— [^ \n]+ [0-9A-Za-z+/=]+\n)+$"
+"""As C2SP's tlog-checkpoint writes it: the log, how many records it has, the root of the tree over them; and signatures. The number fits
+into CEL's integers."""
+_EVIDENCE, _BEFORE = "self.spec.evidence", "oldSelf.spec.evidence"
+_HAD, _HAS = f"has({_BEFORE})", f"has({_EVIDENCE})"
+
+
+def _size(head: str) -> str:
+    return rf"int({head}.split('\n', 3)[1])"
+
+
+def _signed(head: str) -> str:
+    """All but the signatures. By substring, of which CEL knows that it is no longer than the whole, and so what comparing costs."""
+    return rf"{head}.substring(0, {head}.indexOf('\n\n'))"
+
 
 class Connection(ApiModel):
     """An exception: who may connect to what runs in managed namespaces. It ends when the hub takes it away."""
@@ -61,6 +76,9 @@ class HubClaimSpec(ApiModel):
         tuple[Connection, ...], Field(max_length=64, json_schema_extra={"x-kubernetes-list-type": "atomic"})
     ] = ()
     """Who may connect to what runs there. Nobody else may."""
+    evidence: Annotated[str, Field(min_length=1, max_length=4096, pattern=_HEAD)] | None = None
+    """Head of the hub's evidence: a signed checkpoint (C2SP tlog-checkpoint). It never goes back, and tells from then on that a log which
+    the hub shows was cut, or written anew."""
 
 
 class HubClaim(Kind):
@@ -84,6 +102,19 @@ class HubClaim(Kind):
                 "rule": "!has(oldSelf.spec.epoch) || self.spec.epoch > oldSelf.spec.epoch"
                 " || (self.spec.epoch == oldSelf.spec.epoch && self.spec.token == oldSelf.spec.token)",
                 "message": "a claim goes from a term to a later one, and never back",
+            },
+            {
+                "rule": rf"!{_HAS} || {_EVIDENCE}.startsWith('domicile.dev/evidence/' + self.spec.hub + '\n')",
+                "message": "spec.evidence is the head of the evidence of the hub that claims the member, and of no other log",
+            },
+            {
+                "rule": f"!{_HAD} || {_HAS}",
+                "message": "the head of the evidence is not taken away: delete the claim, if it has to go",
+            },
+            {
+                "rule": f"!({_HAD} && {_HAS}) || {_size(_EVIDENCE)} > {_size(_BEFORE)} || {_signed(_EVIDENCE)} == {_signed(_BEFORE)}",
+                "message": "the head of the evidence goes from one to a longer one, and never back: the hub's log was cut, or written"
+                " anew. If it goes on with that log for a good reason, delete the claim",
             },
         ),
     )
