@@ -282,6 +282,20 @@ class FakeOffice:
 
     def __init__(self) -> None:
         self.hub, self.terms = HUB, TERMS
+        self.head = ""
+        """Of its evidence."""
+        self.kept: list[tuple[str, str]] = []
+        """What members keep of it, as it was told."""
+        self.refuses: Exception | None = None
+        """Raised when it is told the next time."""
+
+    def evidence_head(self) -> str:
+        return self.head
+
+    def evidence_kept(self, member: str, note: str) -> None:
+        self.kept.append((member, note))
+        if self.refuses is not None:
+            raise self.refuses
 
     async def begin_after(self, epoch: int) -> None:
         self.terms = self.terms.begin_after(epoch, "b")

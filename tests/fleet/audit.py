@@ -21,7 +21,8 @@ _NOT_KNOWN_YET = "failed to find resource referenced by paramKind"
 _TAIL = 256 * 1024
 INTRUDER = "intruder"
 """Who has got hold of an identity that the fence lets through. Told by the agent that its requests name."""
-SERVICE_RESOURCES = frozenset({"leases", "events"})
+SERVICE_RESOURCES = frozenset({"leases", "hubclaims", "events"})
+"""No part of placing: a claim is the lease of a member, and tells it of the hub's evidence now and then."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def writes(log: Path, *, since: int = 0, user: str = OPERATOR) -> list[Write]:
 
 
 def accepted(found: Iterable[Write], *resources: str) -> list[Write]:
-    """Those that were accepted, of these resources; of all but leases and events if none is named."""
+    """Those that were accepted, of these resources; of all but those of SERVICE_RESOURCES if none is named."""
     wanted = [w for w in found if w.code < 300]
     if resources:
         return [w for w in wanted if w.resource in resources]

@@ -55,6 +55,10 @@ class Office:
     def __init__(self) -> None:
         assert hub is not None
         self.hub = hub.kube_system_uid
+        self.head = ""
+        """Of its evidence."""
+        self.kept: list[tuple[str, str]] = []
+        """What members keep of it, as it was told."""
         api = hub.api()
         lease = api.find(LEASE)
         if lease is None:
@@ -70,13 +74,20 @@ class Office:
     async def begin_after(self, epoch: int) -> None:
         raise AssertionError("nobody confirmed anything")
 
+    def evidence_head(self) -> str:
+        return self.head
+
+    def evidence_kept(self, member: str, note: str) -> None:
+        self.kept.append((member, note))
+
 
 class Members:
     """A fleet under test, and what it told."""
 
     def __init__(self) -> None:
         self.changes: list[tuple[str, tuple[str, str] | None]] = []
-        self.fleet = Fleet(lambda name, model: self.changes.append((name, model)), office=Office())
+        self.office = Office()
+        self.fleet = Fleet(lambda name, model: self.changes.append((name, model)), office=self.office)
 
     def join(self, region: localfleet.Region, kubeconfig: str | None = None, uid: str | None = None) -> None:
         self.fleet.set_member(region.name, uid or region.kube_system_uid, kubeconfig or grant(region))

@@ -11,6 +11,8 @@ from fleet import audit
 from fleet.world import SERVICES, OperatorProcess, World, eventually, policy
 
 SETTLED_SECONDS = 60
+HELD = ("leases", "hubclaims")
+"""The hub's own, and those of members."""
 
 
 def logs(world: World) -> Mapping[str, Path]:
@@ -39,6 +41,7 @@ def test_one_placement_costs_two_hub_writes_and_one_workload_write(world: World,
     world.ready(bank, "after")  # Late writes of the first would have come by now.
     hub = [w for w in _here(bank, audit.writes(logs(world)["hub"], since=before["hub"])) if w.name != "after"]
     member = [w for w in audit.writes(logs(world)["sg"], since=before["sg"]) if "after" not in (w.name, _granted(w))]
+    member = [w for w in member if w.resource not in audit.SERVICE_RESOURCES]
     # All that the operator wrote, under whatever name, but for the model after it, its events and the lease.
     hub = [w for w in hub if w.resource not in audit.SERVICE_RESOURCES]
     print("hub:", *hub, "member:", *member, sep="\n  ")
@@ -142,9 +145,12 @@ def test_a_settled_fleet_costs_no_writes_but_leases(world: World, hub_namespace:
         eventually(lambda: time.monotonic() >= until, within=SETTLED_SECONDS + 10, what="a minute has passed")
         found = {name: audit.writes(log, since=before[name]) for name, log in logs(world).items()}
         print({name: len(w) for name, w in found.items()}, "writes in", SETTLED_SECONDS, "s, leases included")
-        assert {name: [str(w) for w in all_ if w.resource != "leases"] for name, all_ in found.items()} == {
+        assert {name: [str(w) for w in all_ if w.resource not in HELD] for name, all_ in found.items()} == {
             name: [] for name in found
         }
+        # What was recorded before reaches each member once.
+        claims = {name: [str(w) for w in all_ if w.resource == "hubclaims"] for name, all_ in found.items()}
+        assert [each for each in claims.values() if len(each) > 1] == []
         assert found["hub"], "the lease was renewed: the log is read"
         restarts = {name: _watches(log, before[name]) for name, log in logs(world).items()}
         print(restarts, "watches begun")

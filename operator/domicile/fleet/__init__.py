@@ -4,6 +4,7 @@ from domicile.fleet.arrangement import Arrangement, arranged
 from domicile.fleet.claiming import Office
 from domicile.fleet.errors import (
     BeingDeleted,
+    ClaimRefused,
     FenceNotInForce,
     ForeignObject,
     GateError,
@@ -26,6 +27,7 @@ __all__ = [
     "Applied",
     "Arrangement",
     "BeingDeleted",
+    "ClaimRefused",
     "Connect",
     "FenceNotInForce",
     "Fleet",

@@ -9,17 +9,20 @@ from typing import Any, Final, Protocol
 from domicile import fence
 from domicile.api import CLAIM, HubClaim
 from domicile.fleet.arrangement import Arrangement
-from domicile.fleet.errors import ClaimedByAnother, HubBehind
+from domicile.fleet.errors import ClaimedByAnother, ClaimRefused, HubBehind
 from domicile.fleet.kinds import CLAIMS, FIELD_MANAGER
 from domicile.fleet.lookup import find
 from domicile.fleet.terms import Term, Terms
-from domicile.kube import Api, Clock, Object, only_as, rfc3339, shape
+from domicile.kube import Api, Clock, Invalid, Object, only_as, rfc3339, shape
 
 LEASE: Final = timedelta(hours=24)
 """For how long a member admits pods without hearing from its hub."""
 _MOVED_ON_AT: Final = LEASE / 2
 _EARLY: Final = timedelta(minutes=5)
 """By how much the end may be later than we would set it: clocks of two processes differ."""
+_HEAD_EVERY: Final = timedelta(minutes=5)
+"""How soon after a claim was written it is written for a new head of the evidence alone. Each placement makes one, and would cost each
+member a write; what this leaves is the time in which a log can be cut with no member telling. A settled fleet records nothing."""
 
 
 class Office(Protocol):
@@ -37,6 +40,17 @@ class Office(Protocol):
 
     async def begin_after(self, epoch: int) -> None:
         """Begin a new term, after that epoch, which a person confirmed. Raises kube.KubeError."""
+        ...
+
+    def evidence_head(self) -> str:
+        """The last checkpoint of the evidence, as a signed note that HubClaim.spec.evidence accepts. "" if there is none: what a member
+        keeps stays then. A member refuses to be claimed with an earlier one than it keeps."""
+        ...
+
+    def evidence_kept(self, member: str, note: str) -> None:
+        """The member's claim, which is this hub's, bears that note, or "" for none or where there is no claim. Called when it is first
+        looked at, and when it bears another one than last time; not while that member makes the hub HubBehind. A GateError that it
+        raises keeps the hub from writing to this member, and it is called again at the next look."""
         ...
 
 
@@ -89,6 +103,9 @@ class Claimant:
     clock: Clock
     arrangement: Arrangement = field(default_factory=Arrangement)
     """What people arranged for the member."""
+    _kept: str | None = None
+    """The head of the evidence that it kept when last looked at; None where the office is still to be told."""
+    _head_every: timedelta = _HEAD_EVERY
 
     @property
     def mark(self) -> str:
@@ -97,19 +114,23 @@ class Claimant:
         return f"{office.hub}/{office.terms.current}"
 
     async def claim(self, api: Api) -> bool:
-        """Have the claim, in this term and with time left in it. Whether it had to be written. Raises ClaimedByAnother, HubBehind, or
-        Conflict where somebody else writes it at this moment."""
+        """Have the claim, in this term and with time left in it. Whether it had to be written. Raises ClaimedByAnother, HubBehind,
+        ClaimRefused, or Conflict where somebody else writes it at this moment."""
         live = await self.look(api)
         self.standing.confirm()  # What any member remembers holds the writes to all.
-        if live is None:
-            await api.create(CLAIMS, self._claim(), field_manager=FIELD_MANAGER)
-            return True
-        spec = shape.mapping(live.get("spec"))
-        left = datetime.fromisoformat(shape.text(spec.get("notAfter"))) - self.clock()
-        ours = _term(spec) == self.standing.office.terms.current
-        if ours and _MOVED_ON_AT < left < LEASE + _EARLY and self._connections() == spec.get("connections", []):
+        if live is not None and self._as_it_must_be(shape.mapping(live.get("spec"))):
             return False
-        await api.json_patch(CLAIMS, CLAIM, self._moved_on(live), field_manager=FIELD_MANAGER)
+        wanted = self._as_of_now()
+        try:
+            if live is None:
+                written = await api.create(CLAIMS, self._claim(wanted), field_manager=FIELD_MANAGER)
+            else:
+                written = await api.json_patch(CLAIMS, CLAIM, _changes(live, wanted), field_manager=FIELD_MANAGER)
+        except Invalid as error:
+            raise ClaimRefused(f"it refuses the claim of this hub: {error}") from error
+        # An API server that does not know the field yet drops it. It is asked again ever later, and not in a loop.
+        dropped = "evidence" in wanted and not _head(shape.mapping(written.get("spec")))
+        self._head_every = min(2 * self._head_every, LEASE) if dropped else _HEAD_EVERY
         return True
 
     async def look(self, api: Api) -> Object | None:
@@ -117,6 +138,7 @@ class Claimant:
         live = await find(api, CLAIMS, CLAIM)
         if live is None:
             await self.standing.remembers(self.member, None)
+            self._keeps("")
             return None
         spec = shape.mapping(live.get("spec"))
         office = self.standing.office
@@ -126,29 +148,57 @@ class Claimant:
                 f" hub is gone for good: kubectl delete {CLAIMS} {CLAIM}, on the member"
             )
         await self.standing.remembers(self.member, _term(spec))
+        self._keeps(_head(spec))
         return live
 
-    def _claim(self) -> dict[str, Any]:
+    def _as_it_must_be(self, spec: Mapping[str, Any]) -> bool:
+        """Whether it need not be written."""
+        left = datetime.fromisoformat(shape.text(spec.get("notAfter"))) - self.clock()
+        if _term(spec) != self.standing.office.terms.current or self._connections() != spec.get("connections", []):
+            return False
+        head = self.standing.office.evidence_head() or _head(spec)
+        # When it was written last, its end tells.
+        return _MOVED_ON_AT < left < LEASE + _EARLY and (head == _head(spec) or LEASE - left < self._head_every)
+
+    def _keeps(self, head: str) -> None:
+        if head != self._kept:
+            self._kept = None  # Where it raises, it is told again.
+            self.standing.office.evidence_kept(self.member, head)
+            self._kept = head
+
+    def _claim(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "apiVersion": CLAIMS.api_version,
             "kind": HubClaim.info.kind,
             "metadata": {"name": CLAIM, "labels": dict((fence.MANAGED_BY,))},
-            "spec": {"hub": self.standing.office.hub, **self._as_of_now()},
+            "spec": {"hub": self.standing.office.hub, **wanted},
         }
-
-    def _moved_on(self, live: Object) -> list[Object]:
-        changes = [{"op": "add", "path": f"/spec/{key}", "value": value} for key, value in self._as_of_now().items()]
-        return [only_as(live["metadata"]["resourceVersion"]), *changes]
 
     def _as_of_now(self) -> Mapping[str, Any]:
         term = self.standing.office.terms.current
         until = rfc3339(self.clock() + LEASE)
-        return {"epoch": term.epoch, "token": term.token, "notAfter": until, "connections": self._connections()}
+        head = self.standing.office.evidence_head()
+        return {
+            "epoch": term.epoch,
+            "token": term.token,
+            "notAfter": until,
+            "connections": self._connections(),
+            **({"evidence": head} if head else {}),
+        }
 
     def _connections(self) -> list[dict[str, Any]]:
         """Those that are granted now."""
         granted = (each for each in self.arrangement.connections if self.clock() < each.not_after)
         return [each.model_dump(mode="json", include={"user", "namespaces", "ways"}) for each in granted]
+
+
+def _changes(live: Object, wanted: Mapping[str, Any]) -> list[Object]:
+    changes = [{"op": "add", "path": f"/spec/{key}", "value": value} for key, value in wanted.items()]
+    return [only_as(live["metadata"]["resourceVersion"]), *changes]
+
+
+def _head(spec: Mapping[str, Any]) -> str:
+    return shape.text(spec.get("evidence"))
 
 
 def _term(spec: Mapping[str, Any]) -> Term | None:

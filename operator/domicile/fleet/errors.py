@@ -63,6 +63,11 @@ class ClaimedByAnother(GateError):
     """Another hub looks after the member: nothing is written there."""
 
 
+class ClaimRefused(GateError):
+    """The member's API server refuses to be claimed as this hub would, with an earlier head of its evidence than it keeps: nothing is
+    written there."""
+
+
 class HubBehind(GateError):
     """A member was looked after in a term of this hub that the hub does not know of: nothing is placed on any member."""
 
