@@ -57,15 +57,6 @@ class Operator:
         self._clusters: KeyedQueue[str] = KeyedQueue()
         self._lease = Lease(client, settings.namespace, LEASE, settings.identity, time.monotonic, settings.lease)
         self._hub = Hub(client, self._store, settings.namespace, settings.identity, clock, self._remembered)
-        self._fleet = Fleet(
-            self._member_changed,
-            clock=clock,
-            connect=connect,
-            watch_seconds=settings.watch_seconds,
-            may_act=lambda: self._lease.held,
-            office=_Office(self._store, self._lease),
-        )
-        members = Members(self._fleet, clock)
         self._evidence = Evidence(
             opening,
             hub=lambda: self._store.hub.uid if self._store.hub is not None else "",
@@ -75,6 +66,15 @@ class Operator:
             clock=clock,
             changed=self._wake_every_model,
         )
+        self._fleet = Fleet(
+            self._member_changed,
+            clock=clock,
+            connect=connect,
+            watch_seconds=settings.watch_seconds,
+            may_act=lambda: self._lease.held,
+            office=_Office(self._store, self._lease, self._evidence),
+        )
+        members = Members(self._fleet, clock)
         carry_out = CarryOut(self._hub, self._fleet, self._evidence, clock, lambda: self._lease.held, self._models.add)
         self._model_loop = Models(self._store, members, carry_out, self._evidence, clock, self._models.add_after)
         self._cluster_loop = Clusters(
@@ -243,6 +243,7 @@ class _Office:
 
     store: Store
     lease: Lease
+    evidence: Evidence
 
     @property
     def hub(self) -> str:
@@ -256,10 +257,10 @@ class _Office:
         await self.lease.begin_after(epoch)
 
     def evidence_head(self) -> str:
-        return ""  # Nothing is recorded yet.
+        return self.evidence.head
 
     def evidence_kept(self, member: str, note: str) -> None:
-        pass
+        self.evidence.kept(member, note)
 
 
 def _hub_identity(namespaces: Iterable[kube.Object]) -> MemberId | None:

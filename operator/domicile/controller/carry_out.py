@@ -80,7 +80,8 @@ class CarryOut:
             log.warning("nothing is placed of %s: %s", seen.ref, error)
             await self._withdraw_all(plan, seen, record, memory)
             # Look again: where the store is down, the model is to be told.
-            return Done(changed=self._evidence.down != "", failed=self._evidence.down == "", pending=False)
+            held = self._evidence.unrecordable != ""
+            return Done(changed=held, failed=not held, pending=False)
         except kube.Conflict:
             raise  # The plan is out of date.
         except kube.KubeError:

@@ -17,7 +17,7 @@ from domicile.decision.plan import Act
 from domicile.evidence.dsse import Envelope
 from domicile.evidence.records import Content, NotRecordable, Place
 from domicile.evidence.store import Log, LogDamaged, StaleEpoch, StoreDown
-from domicile.evidence.verifying import Read
+from domicile.evidence.verifying import Read, Witnessed
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,10 @@ class Evidence:
     """Called when recording became impossible, or possible again."""
     down: str = _NOT_OPEN
     """Why nothing can be recorded; empty while it can. The first reason stands until it can again."""
+    _witnesses: dict[str, str] = field(default_factory=dict[str, str])
+    """By member: the checkpoint that it keeps."""
+    _against: dict[str, str] = field(default_factory=dict[str, str])
+    """By member: what its checkpoint says against the log."""
     _log: Log | None = None
     _ledger: Ledger = field(default_factory=Ledger)
     _kept: audit.Kept = field(default_factory=audit.Kept)
@@ -82,6 +86,35 @@ class Evidence:
     """What was done and could not be recorded yet."""
     _tried: asyncio.Event = field(default_factory=asyncio.Event)
     _again: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def unrecordable(self) -> str:
+        """Why nothing can be placed for want of a record: there is none, or members know of another one. Empty where it can."""
+        return self.down or next((self._against[member] for member in sorted(self._against)), "")
+
+    @property
+    def head(self) -> str:
+        """A checkpoint for members to keep; empty while there is none that they could."""
+        return "" if self._log is None or self.unrecordable else self._log.note()
+
+    def kept(self, member: str, note: str) -> None:
+        """A member keeps that checkpoint of the log, or none. Where the log does not go on from it nothing is placed anywhere: records
+        were lost, or history was written anew, and a person has to look."""
+        if note:
+            self._witnesses[member] = note
+        else:
+            self._witnesses.pop(member, None)
+        self._compare(member)
+
+    def _compare(self, member: str) -> None:
+        before = self.unrecordable
+        self._against.pop(member, None)
+        note = self._witnesses.get(member, "")
+        if self._log is not None and note and (said := self._log.contradicted_by(Witnessed(member, note))):
+            log.error("the log is not the one that %s knows: %s", member, said)
+            self._against[member] = said
+        if bool(before) != bool(self.unrecordable):
+            self.changed()
 
     async def keep(self) -> None:
         """Open the log, and whenever recording fails, try until it can be done again. Until cancelled."""
@@ -111,7 +144,7 @@ class Evidence:
     async def settle(self, seen: Snapshot) -> None:
         """Before anything else is done with the model: find out what became of what another process began on it."""
         uid = seen.ref.uid
-        if uid not in self._inherited or self.down:
+        if uid not in self._inherited or self.unrecordable:
             return
         await self._end(uid, audit.settle(self._ledger.open.get(uid, {}).values(), seen))
         if uid not in self._ledger.open:
@@ -125,9 +158,9 @@ class Evidence:
         standing = self._standing.get(uid)
         if plan.status == seen.model.status and (not keys or (standing and set(keys) <= standing.intents.keys())):
             return standing or Recorded(uid, subject)
-        if self.down:
+        if self.unrecordable:
             if any(isinstance(act, decision.Place) for act in plan.acts):
-                raise NotRecorded(self.down)
+                raise NotRecorded(self.unrecordable)
             return Recorded(uid, subject)
         begun = dict(self._ledger.open.get(uid, {}))
         account = audit.account(seen, plan, now, audit.Bag(self._ledger.recorded, self._kept))
@@ -231,6 +264,8 @@ class Evidence:
             None, lambda: self.opening(hub, self.epoch(), read)
         )
         self._ledger = ledger
+        for member in self._witnesses:
+            self._compare(member)
         there = frozenset(self.models())
         self._inherited = {uid for uid in ledger.open if uid in there}
         gone = [(uid, acts) for uid, acts in ledger.open.items() if uid not in there]

@@ -61,7 +61,7 @@ class Models:
             if model is None:
                 return
             memory = self._memories.of(model.metadata.uid)
-            seen = observe(model, self._store, self._members, self._memories, self._evidence.down)
+            seen = observe(model, self._store, self._members, self._memories, self._evidence.unrecordable)
             await self._evidence.settle(seen)
             now = self._clock()
             plan = decision.decide(seen, now)

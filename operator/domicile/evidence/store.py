@@ -7,7 +7,7 @@ has to look.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ from domicile.evidence.keys import PublicKey, Signer
 from domicile.evidence.merkle import leaf
 from domicile.evidence.records import Content, Place
 from domicile.evidence.storage import Batch, LogDamaged, StaleEpoch, Storage, StoreDown
-from domicile.evidence.verifying import Read, Report, Witnessed, verify
+from domicile.evidence.verifying import Read, Report, Witnessed, contradiction, verify
 
 _log = logging.getLogger(__name__)
 
@@ -37,9 +37,16 @@ class Log:
     """A log that is open for appending. `open_log` makes one."""
 
     def __init__(
-        self, storage: Storage, origin: str, signer: Signer, clock: Callable[[], datetime], at: Report
+        self,
+        storage: Storage,
+        origin: str,
+        signer: Signer,
+        keyring: Mapping[str, PublicKey],
+        clock: Callable[[], datetime],
+        at: Report,
     ) -> None:
         self._storage, self._origin, self._signer, self._clock = storage, origin, signer, clock
+        self._keyring = keyring
         self._tree, self._last, self._epoch = at.tree, at.last, at.epoch
         self._waiting: list[_Waiting] = []
         self._writer = ThreadPoolExecutor(1, "evidence")
@@ -57,6 +64,10 @@ class Log:
     def consistency(self, old: int) -> tuple[bytes, ...]:
         """A proof for who kept the checkpoint of `old` records that the log begins with these."""
         return self._tree.consistency(old, len(self._tree))
+
+    def contradicted_by(self, kept: Witnessed) -> str:
+        """What a checkpoint that somebody kept says against this log: that it was cut, or written anew. Empty if it agrees."""
+        return contradiction(self._origin, self._tree, self._keyring, kept)
 
     async def append(self, content: Content, epoch: int) -> Receipt:
         """Record it. It is kept for good when this returns. Raises StoreDown where that is not certain, StaleEpoch where a later term
@@ -177,7 +188,7 @@ def open_log(
     except BaseException:
         storage.close()
         raise
-    return Log(storage, origin, signer, clock, report)
+    return Log(storage, origin, signer, keyring, clock, report)
 
 
 def _refuse_damage(where: str, report: Report, odd: bytes | None) -> None:

@@ -93,6 +93,13 @@ def verify(
     return Report(tuple(look.told()), look.expected, root, tuple(agreeing), look.tree, last, epoch)
 
 
+def contradiction(origin: str, tree: Tree, keys: Mapping[str, PublicKey], kept: Witnessed) -> str:
+    """What a checkpoint that somebody kept says against a log of these records; empty if the log agrees with it."""
+    look = _Look(origin, keys, _unread, tree=tree, expected=len(tree))
+    look.witness(kept)
+    return "; ".join(found.message for found in look.findings)
+
+
 def _unread(envelope: dsse.Envelope, place: Place) -> None:
     """For who wants to know only whether the log is in order."""
 
