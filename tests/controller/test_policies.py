@@ -9,6 +9,7 @@ import pytest
 import builders as a
 from controller.fake_hub_api import FakeHubApi
 from controller.fakes import Later
+from controller.recording import Recorder
 from domicile import kube
 from domicile.controller.hub import Hub
 from domicile.controller.policies import ALL, Policies
@@ -25,8 +26,14 @@ class OnHub:
     def __init__(self, **of_used: Any) -> None:
         self.api, self.store, self.later = FakeHubApi(), Store(), Later()
         self.hub = Hub(self.api.client, self.store, "domicile", "instance-1", lambda: a.NOW, lambda _: None)
+        self.recorder = Recorder()
         self.loop = Policies(
-            self.store, self.hub, lambda: a.NOW, lambda: True, lambda key, seconds: self.later(("", key), seconds)
+            self.store,
+            self.hub,
+            self.recorder.ready(),
+            lambda: a.NOW,
+            lambda: True,
+            lambda key, seconds: self.later(("", key), seconds),
         )
         self.put(USED, **of_used)
         self.put(OTHER, data_classes=["health.record"])

@@ -1,6 +1,7 @@
 """Decisions in evidence: how they are recorded, what is open, how they are read again, and decided again."""
 
-from domicile.audit.decisions import DECISION, VALUES, Account, ActKey, account, contents, key_of
+from domicile.audit.decisions import DECISION, VALUES, Account, ActKey, account, contents, key_of, of_values
+from domicile.audit.laws import LAW, changes
 from domicile.audit.ledger import OUTCOME, Ended, Intent, Ledger, attempted, ended, late
 from domicile.audit.replay import Differs, NotReplayed, Replayed, Same, replay
 from domicile.audit.settling import of_the_gone, settle
@@ -9,6 +10,7 @@ from domicile.audit.values import Bag, Kept, ValueMissing, Values, digest_of, mo
 
 __all__ = [
     "DECISION",
+    "LAW",
     "OUTCOME",
     "TERM",
     "VALUES",
@@ -29,6 +31,7 @@ __all__ = [
     "Values",
     "account",
     "attempted",
+    "changes",
     "contents",
     "digest_of",
     "ended",
@@ -36,6 +39,7 @@ __all__ = [
     "late",
     "moment",
     "of_the_gone",
+    "of_values",
     "record",
     "replay",
     "settle",

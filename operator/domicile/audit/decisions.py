@@ -68,7 +68,12 @@ def account(seen: Snapshot, plan: Plan, now: datetime, bag: Bag) -> Account:
 def contents(account: Account, context: Mapping[str, Json]) -> tuple[Content, ...]:
     """The records: the values that are new, and the decision. `context` is what does not follow from what was seen."""
     decision = Content(DECISION, account.subject, account.digest, {**account.body, "context": dict(context)})
-    return (*(_values(each) for each in _in_parts(account.values)), decision)
+    return (*of_values(account.values), decision)
+
+
+def of_values(values: Mapping[str, Value]) -> tuple[Content, ...]:
+    """The records of values, none of them too large."""
+    return tuple(_values(each) for each in _in_parts(values))
 
 
 def what(seen: Snapshot, plan: Plan) -> tuple[str, ...]:

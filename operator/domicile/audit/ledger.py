@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from domicile.audit.decisions import DECISION, VALUES, ActKey, key_of
+from domicile.audit.laws import LAW, Known, known_after
 from domicile.audit.values import Json, Value, digest_of, moment
 from domicile.decision.plan import Act
 from domicile.evidence.records import Content
@@ -44,6 +45,9 @@ class Ledger:
     open: dict[str, dict[ActKey, Intent]] = field(default_factory=dict[str, dict[ActKey, Intent]])
     """By UID of the model: acts that were begun, of which no end is recorded."""
 
+    law: Known = field(default_factory=dict[str, Value])
+    """What is recorded of governance's objects."""
+
     def take(self, digest: str, kind: str, subject: str, body: Mapping[str, Json]) -> None:
         """Go on by a record, which has this digest."""
         if kind == VALUES:
@@ -52,6 +56,8 @@ class Ledger:
             self._begun(digest, subject, body)
         elif kind == OUTCOME:
             self._ended(body)
+        elif kind == LAW:
+            self.law = known_after(self.law, body)
 
     def _begun(self, digest: str, subject: str, body: Mapping[str, Json]) -> None:
         context = body["context"]

@@ -87,7 +87,7 @@ def law_written(law: Law, bag: Bag) -> Value:
 
 def objects_of(law: Law, kind: str, bag: Bag) -> Mapping[str, str]:
     """Digests of the law's objects of a kind, by name."""
-    return {thing.metadata.name: bag.put_object(thing, _object) for thing in getattr(law, kind)}
+    return {thing.metadata.name: bag.put_object(thing, written_object) for thing in getattr(law, kind)}
 
 
 def law_read(found: Mapping[str, Json], values: Values) -> Law:
@@ -99,7 +99,7 @@ def law_read(found: Mapping[str, Json], values: Values) -> Law:
     return Law(**fields)
 
 
-def _object(thing: Any, _: Bag) -> Value:
+def written_object(thing: Any, _: Bag) -> Value:
     """An object of governance: what it says, and who said it. Not how it fares."""
     meta = thing.metadata
     return {

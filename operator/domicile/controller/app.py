@@ -64,7 +64,7 @@ class Operator:
             models=self._store.model_uids,
             about={"identity": settings.identity, "version": version("domicile")},
             clock=clock,
-            changed=self._wake_every_model,
+            changed=self._wake_all,
         )
         self._fleet = Fleet(
             self._member_changed,
@@ -87,7 +87,9 @@ class Operator:
             self._wake_every_model,
         )
         self._policies: KeyedQueue[str] = KeyedQueue()
-        self._policy_loop = Policies(self._store, self._hub, clock, lambda: self._lease.held, self._policies.add_after)
+        self._policy_loop = Policies(
+            self._store, self._hub, self._evidence, clock, lambda: self._lease.held, self._policies.add_after
+        )
         self._looking = False
 
     @property

@@ -18,6 +18,7 @@ from domicile.evidence.dsse import Envelope
 from domicile.evidence.records import Content, NotRecordable, Place
 from domicile.evidence.store import Log, LogDamaged, StaleEpoch, StoreDown
 from domicile.evidence.verifying import Read, Witnessed
+from domicile.residency import Law
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,8 @@ class Evidence:
     _kept: audit.Kept = field(default_factory=audit.Kept)
     _standing: dict[str, Recorded] = field(default_factory=dict[str, Recorded])
     """By UID of the model: the last decision. Its acts are done again by it, as long as it stands."""
+    _law: Law | None = None
+    """The last one of which nothing is to be recorded any more."""
     _inherited: set[str] = field(default_factory=set[str])
     """UIDs of models with acts that another process began."""
     _owed: list[Content] = field(default_factory=list[Content])
@@ -163,16 +166,40 @@ class Evidence:
                 raise NotRecorded(self.unrecordable)
             return Recorded(uid, subject)
         begun = dict(self._ledger.open.get(uid, {}))
-        account = audit.account(seen, plan, now, audit.Bag(self._ledger.recorded, self._kept))
+        bag = self._bag()
+        law = self._changes(seen.engine.law, bag)
+        account = audit.account(seen, plan, now, bag)
         overtaken = [audit.ended(uid, intent, "Overtaken") for key, intent in begun.items() if key not in keys]
         carried = {str(i): [begun[key].decision, begun[key].act] for i, key in enumerate(keys) if key in begun}
         context = {"uid": uid, "carried": carried, **self.about}
         try:
-            digests = await self._append([*overtaken, *audit.contents(account, context)])
+            *values, decided = audit.contents(account, context)
+            digests = await self._append([*values, *law, *overtaken, decided])
         except (StoreDown, NotRecordable) as error:
             raise NotRecorded(str(error)) from error
         self._standing[uid] = Recorded(uid, subject, dict(self._ledger.open.get(uid, {})), digests[-1])
         return self._standing[uid]
+
+    async def law(self, law: Law) -> None:
+        """Record what governance changed since it was last recorded."""
+        bag = self._bag()
+        found = () if self.unrecordable else self._changes(law, bag)
+        if found:
+            # Once recording is possible again everything is looked at anew.
+            with contextlib.suppress(StoreDown):
+                await self._append([*audit.of_values(bag.values), *found])
+
+    def _changes(self, law: Law, bag: audit.Bag) -> tuple[Content, ...]:
+        if law is self._law:
+            return ()
+        found = audit.changes(self._ledger.law, law, bag)
+        if found is None:
+            self._law = law
+            return ()
+        return (found,)
+
+    def _bag(self) -> audit.Bag:
+        return audit.Bag(self._ledger.recorded, self._kept)
 
     async def done(self, decided: Recorded, act: Act, *wrote: str) -> None:
         """Record that an act was carried out, and what was written for it. Once it was, only what is written again is."""
@@ -263,7 +290,7 @@ class Evidence:
         self._log = await asyncio.get_running_loop().run_in_executor(
             None, lambda: self.opening(hub, self.epoch(), read)
         )
-        self._ledger = ledger
+        self._ledger, self._law = ledger, None
         for member in self._witnesses:
             self._compare(member)
         there = frozenset(self.models())

@@ -1,4 +1,5 @@
-"""One reconcile of all ResidencyPolicies: say whether each could be read, and whether models are placed under it."""
+"""One reconcile of what governance wrote: record what changed, and say of each ResidencyPolicy whether it could be read, and whether models
+are placed under it."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -6,6 +7,7 @@ from datetime import datetime
 
 from domicile import kube
 from domicile.api import ModelRemnant, ResidencyPolicy, ResidencyPolicyStatus, SovereignModel
+from domicile.controller.evidence import Evidence
 from domicile.controller.hub import Hub
 from domicile.controller.store import Store
 from domicile.decision.decide import asked
@@ -28,11 +30,12 @@ class Policies:
         self,
         store: Store,
         hub: Hub,
+        evidence: Evidence,
         clock: Callable[[], datetime],
         may_act: Callable[[], bool],
         look_again: Callable[[str, float], None],
     ) -> None:
-        self._store, self._hub = store, hub
+        self._store, self._hub, self._evidence = store, hub, evidence
         self._clock, self._may_act, self._look_again = clock, may_act, look_again
 
     async def reconcile(self, _: str) -> None:
@@ -48,6 +51,8 @@ class Policies:
 
     async def _reconcile(self) -> None:
         engine = self._store.engine()
+        if self._may_act():
+            await self._evidence.law(engine.law)
         used = self._used(engine)
         # Not the engine's own: it stays the same while only statuses change, and has them as they were when it was made.
         for policy in self._store.policies.readable():
