@@ -300,7 +300,7 @@ def test_a_log_is_not_opened_with(origin: str, by: LocalSigner, says: str, tmp_p
 async def test_a_term_that_is_over_records_nothing_more(tmp_path: Path) -> None:
     await write(tmp_path, 1)
     log = opened(tmp_path)
-    with pytest.raises(StaleEpoch, match="epoch 2 is over: epoch 3 has recorded"):
+    with pytest.raises(StaleEpoch, match="epoch 2 is over: epoch 3 has begun"):
         await log.append(content(1), 2)
     await log.append(content(1), 4)
     with pytest.raises(StaleEpoch):
@@ -349,12 +349,6 @@ def begin(directory: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path})
 
 
-def acknowledged(told: str) -> dict[int, str]:
-    """Digests by sequence. The last line may be half a one."""
-    lines = (line.split() for line in told.rpartition("\n")[0].splitlines())
-    return {int(sequence): digest for sequence, digest in (line for line in lines if line[0].isdigit())}
-
-
 def on_the_disk(directory: Path) -> dict[int, str]:
     """After it was opened once more."""
     lines = [line for each in segments(directory) for line in each.content.splitlines()]
@@ -381,7 +375,7 @@ def test_what_a_killed_process_had_acknowledged_is_there(tmp_path: Path) -> None
         assert process.stdout.readline().startswith("open")
         time.sleep(random.uniform(0, 0.15))
         process.kill()
-        known |= acknowledged(process.communicate()[0])
+        known |= appending.acknowledged(process.communicate()[0])
         open_and_close(tmp_path)
         assert looked_at(tmp_path).findings == ()
         assert known.items() <= on_the_disk(tmp_path).items()
@@ -393,7 +387,7 @@ def test_on_a_disk_that_is_full_what_was_acknowledged_is_there_and_nothing_more_
     process = begin(tmp_path, "15000")
     told, _ = process.communicate(timeout=30)
     assert "File too large" in told
-    known = acknowledged(told)
+    known = appending.acknowledged(told)
     open_and_close(tmp_path)
     assert known.items() <= on_the_disk(tmp_path).items()
     assert looked_at(tmp_path).size == len(known) + 1

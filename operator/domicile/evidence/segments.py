@@ -48,6 +48,11 @@ class Segments:
         """The directory."""
         return str(self._directory)
 
+    @property
+    def epoch(self) -> int:
+        """None is too old: while this process has the lock, no other can write."""
+        return 0
+
     def acknowledged(self) -> Iterator[Segment]:
         """All that was acknowledged: up to the last checkpoint."""
         with self._told("read"):
@@ -61,7 +66,7 @@ class Segments:
                 content, self._rest = content[: self._end], content[self._end :]
             yield Segment(path.name, content)
 
-    def go_on(self) -> None:
+    def go_on(self, size: int, root: bytes) -> None:
         """Have on the disk what was read, and put aside what stands after it, which was never acknowledged."""
         if self._path is None:
             return
@@ -85,8 +90,7 @@ class Segments:
         return None
 
     def append(self, batch: Batch) -> None:
-        """Have it on the disk. Raises StoreDown where that is not certain: then it does not count, and the next one stands in its place.
-        The epoch is no matter here: while this process has the lock, no other can write."""
+        """Have it on the disk. Raises StoreDown where that is not certain: then it does not count, and the next one stands in its place."""
         try:
             with self._told("written"):
                 if self._file is None:
@@ -103,6 +107,10 @@ class Segments:
             raise
         self._end += len(batch.lines)
         self._roll()
+
+    def holds(self, batch: Batch) -> bool:
+        """No: what could not be written is cut off before anything else is."""
+        return False
 
     def close(self) -> None:
         """Close the files, and let another process have them."""

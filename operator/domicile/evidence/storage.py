@@ -1,4 +1,4 @@
-"""Where a log is kept: what `store.Log` asks of it, and the errors by which it says no. Files are in `segments`."""
+"""Where a log is kept: what `store.Log` asks of it, and the errors by which it says no. Files are in `segments`, a database in `postgres`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class StoreDown(Exception):
 
 
 class StaleEpoch(Exception):
-    """Somebody recorded in a later term of the hub: who appends leads no more."""
+    """Somebody else has opened the log since, or recorded in a later term of the hub: who appends leads no more."""
 
 
 class LogDamaged(Exception):
@@ -25,8 +25,10 @@ class Batch:
 
     first: int
     """Sequence of its first record: how many there are before it."""
-    count: int
-    """How many records it has."""
+    size: int
+    """How many there are with it."""
+    root: bytes
+    """Of the tree over all of these."""
     lines: bytes
     """The records, and the checkpoint of the log with them."""
     epoch: int
@@ -42,6 +44,11 @@ class Storage(Protocol):
         """For messages: the log in where."""
         ...
 
+    @property
+    def epoch(self) -> int:
+        """In older terms than this nothing is appended."""
+        ...
+
     def acknowledged(self) -> Iterator[Segment]:
         """All that was acknowledged, in order: up to the last checkpoint."""
         ...
@@ -51,12 +58,18 @@ class Storage(Protocol):
         """After `acknowledged`: what stands behind the last checkpoint and is no record, None if there is no such thing."""
         ...
 
-    def go_on(self) -> None:
-        """What was acknowledged was found to be in order: keep what was read for good, and put aside what stands after it."""
+    def go_on(self, size: int, root: bytes) -> None:
+        """What was acknowledged was found to be in order, and to be so many records: keep it for good, and put aside what stands after it.
+        Raises LogDamaged where there were more, and StaleEpoch where somebody else opened the log meanwhile."""
         ...
 
     def append(self, batch: Batch) -> None:
-        """Keep it for good. Where it raises, nothing of it counts."""
+        """Keep it for good. Where this raises StoreDown, `holds` is asked before anything else is appended. Raises StaleEpoch and LogDamaged
+        where nothing can be appended any more."""
+        ...
+
+    def holds(self, batch: Batch) -> bool:
+        """Whether a batch is kept that could not be appended for certain. Where it is not, it will not be. Raises as `append` does."""
         ...
 
     def close(self) -> None:

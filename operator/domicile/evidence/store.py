@@ -12,9 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import TypeVar
 
 from domicile.evidence import checkpoint, dsse, keys, records
 from domicile.evidence.checkpoint import Checkpoint
+from domicile.evidence.dsse import Envelope
 from domicile.evidence.keys import PublicKey, Signer
 from domicile.evidence.merkle import leaf
 from domicile.evidence.records import Content, Place
@@ -22,6 +24,7 @@ from domicile.evidence.storage import Batch, LogDamaged, StaleEpoch, Storage, St
 from domicile.evidence.verifying import Read, Report, Witnessed, contradiction, verify
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,18 @@ class Log:
         keyring: Mapping[str, PublicKey],
         clock: Callable[[], datetime],
         at: Report,
+        read: Read | None,
     ) -> None:
         self._storage, self._origin, self._signer, self._clock = storage, origin, signer, clock
         self._keyring = keyring
-        self._tree, self._last, self._epoch = at.tree, at.last, at.epoch
+        self._tree, self._last, self._epoch = at.tree, at.last, max(at.epoch, storage.epoch)
+        self._read = read
         self._waiting: list[_Waiting] = []
         self._writer = ThreadPoolExecutor(1, "evidence")
-        self._shut = ""
-        """Why nothing is recorded any more; empty while it is."""
+        self._shut: StoreDown | StaleEpoch | LogDamaged | None = None
+        """Why nothing is recorded any more; None while it is."""
+        self._doubtful: _Batch | None = None
+        """Of which it is not known whether it is kept."""
         self._writing: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -70,8 +77,9 @@ class Log:
         return contradiction(self._origin, self._tree, self._keyring, kept)
 
     async def append(self, content: Content, epoch: int) -> Receipt:
-        """Record it. It is kept for good when this returns. Raises StoreDown where that is not certain, StaleEpoch where a later term
-        has begun to record, and records.NotRecordable for what has no form as a record."""
+        """Record it. It is kept for good when this returns. Raises StoreDown where that is not certain, StaleEpoch where somebody else
+        opened the log or a later term has begun to record, LogDamaged where the storage is not as it was left, and records.NotRecordable for
+        what has no form as a record. What is found later to be kept after all, `read` of `open_log` is given."""
         return (await self.append_all((content,), epoch))[0]
 
     async def append_all(self, contents: Sequence[Content], epoch: int) -> tuple[Receipt, ...]:
@@ -79,10 +87,10 @@ class Log:
         does."""
         for content in contents:
             records.check(content, epoch)
-        if self._shut:
-            raise StoreDown(self._shut)
+        if self._shut is not None:
+            raise type(self._shut)(*self._shut.args)
         if epoch < self._epoch:
-            raise StaleEpoch(f"epoch {epoch} is over: epoch {self._epoch} has recorded")
+            raise StaleEpoch(f"epoch {epoch} is over: epoch {self._epoch} has begun")
         self._epoch = epoch
         if not contents:
             return ()
@@ -94,7 +102,7 @@ class Log:
 
     async def close(self) -> None:
         """Let what waits be written, and give the log free for another process."""
-        self._shut = self._shut or "the log was closed"
+        self._shut = self._shut or StoreDown("the log was closed")
         while self._writing is not None and not self._writing.done():
             await asyncio.wait([self._writing])
         self._writer.shutdown()
@@ -104,38 +112,72 @@ class Log:
         while self._waiting:
             waiting, self._waiting = self._waiting, []
             try:
-                batch = self._batch(waiting)
-                await asyncio.get_running_loop().run_in_executor(self._writer, self._storage.append, batch.kept)
+                await self._settle_doubt()
+                self._doubtful = batch = self._batch(waiting)
+                await self._blocking(self._storage.append, batch.kept)
             except BaseException as error:
-                if not isinstance(error, Exception):
-                    # Cancelled: the storage goes on meanwhile, and nobody will know how far it came.
-                    self._shut = "recording was broken off: the log has to be opened anew"
                 _log.exception("evidence cannot be recorded")
+                told = self._told(error)
                 for each in (*waiting, *(self._waiting if self._shut else ())):
-                    each.settle(StoreDown(f"evidence cannot be recorded: {error}"))
+                    each.settle(type(told)(*told.args))
                 if not isinstance(error, Exception):
                     raise
                 continue
-            for each in batch.leaves:
-                self._tree.append(each)
-            self._last = batch.receipts[-1].digest
+            self._count(batch)
             receipts = iter(batch.receipts)
             for each in waiting:
                 each.settle(tuple(islice(receipts, len(each.contents))))
 
+    def _told(self, error: BaseException) -> StoreDown | StaleEpoch | LogDamaged:
+        """What who waits is told, and everybody after them where it cannot be mended."""
+        if isinstance(error, StaleEpoch | LogDamaged):
+            self._shut = error
+            return error
+        if not isinstance(error, Exception):
+            # Cancelled: the storage goes on meanwhile, and nobody will know how far it came.
+            self._shut = StoreDown("recording was broken off: the log has to be opened anew")
+        return StoreDown(f"evidence cannot be recorded: {error}")
+
+    async def _settle_doubt(self) -> None:
+        """What could not be recorded for certain may have been all the same."""
+        if (batch := self._doubtful) is None:
+            return
+        if not await self._blocking(self._storage.holds, batch.kept):
+            self._doubtful = None
+            return
+        self._count(batch)
+        _log.warning("records %d to %d are kept after all", batch.kept.first, batch.kept.size - 1)
+        if self._read is not None:
+            for envelope, place in batch.made:
+                self._read(envelope, place)
+
+    async def _blocking(self, call: Callable[[Batch], T], batch: Batch) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, call, batch)
+
+    def _count(self, batch: "_Batch") -> None:
+        self._doubtful = None
+        for each in batch.leaves:
+            self._tree.append(each)
+        self._last = batch.receipts[-1].digest
+
     def _batch(self, waiting: Sequence["_Waiting"]) -> "_Batch":
         receipts, lines, leaves, last = list[Receipt](), list[bytes](), list[bytes](), self._last
+        made = list[tuple[Envelope, Place]]()
         every = ((content, each.epoch) for each in waiting for content in each.contents)
         for sequence, (content, epoch) in enumerate(every, start=len(self._tree)):
-            payload = records.payload(content, Place(sequence, last, self._clock(), epoch, self._origin))
+            place = Place(sequence, last, self._clock(), epoch, self._origin)
+            payload = records.payload(content, place)
             envelope, last = records.sealed(payload, self._signer), records.digest(payload)
             receipts.append(Receipt(sequence, last))
             leaves.append(leaf(envelope.signed))
             lines.append(envelope.line())
+            made.append((envelope, place))
         state = Checkpoint(self._origin, len(self._tree) + len(leaves), self._tree.root_with(leaves))
         lines.append(dsse.canonical({"checkpoint": checkpoint.signed(state, self._signer)}))
-        kept = Batch(len(self._tree), len(receipts), b"".join(line + b"\n" for line in lines), waiting[-1].epoch)
-        return _Batch(tuple(receipts), tuple(leaves), kept)
+        kept = Batch(
+            len(self._tree), state.size, state.root, b"".join(line + b"\n" for line in lines), waiting[-1].epoch
+        )
+        return _Batch(tuple(receipts), tuple(leaves), tuple(made), kept)
 
 
 @dataclass(frozen=True)
@@ -144,11 +186,11 @@ class _Waiting:
     epoch: int
     receipts: asyncio.Future[tuple[Receipt, ...]]
 
-    def settle(self, outcome: tuple[Receipt, ...] | StoreDown) -> None:
+    def settle(self, outcome: tuple[Receipt, ...] | Exception) -> None:
         """Unless who waits has gone."""
         if self.receipts.done():
             return
-        if isinstance(outcome, StoreDown):
+        if isinstance(outcome, Exception):
             self.receipts.set_exception(outcome)
         else:
             self.receipts.set_result(outcome)
@@ -160,6 +202,7 @@ class _Batch:
 
     receipts: tuple[Receipt, ...]
     leaves: tuple[bytes, ...]
+    made: tuple[tuple[Envelope, Place], ...]
     kept: Batch
 
 
@@ -174,8 +217,9 @@ def open_log(
     read: Read | None = None,
 ) -> Log:
     """Open the log that is kept in a storage, which is the log's from then on, and is closed where this raises. `signed_before` are the keys
-    that signed it besides the signer's, `witnesses` checkpoints that others kept; `read` is given each record that is there already. Blocks
-    while all of it is read. Raises StoreDown where it cannot be read, and LogDamaged where it is not as it was written."""
+    that signed it besides the signer's, `witnesses` checkpoints that others kept; `read` is given each record that is there already, and
+    later each that is found to be kept though `append` could not tell. Blocks while all of it is read. Raises StoreDown where it cannot be
+    read, LogDamaged where it is not as it was written, and StaleEpoch where somebody else opened it meanwhile."""
     try:
         if not checkpoint.is_name(origin):
             raise StoreDown(f"a log cannot be named {origin!r}: signed notes have names without spaces and plus signs")
@@ -184,11 +228,11 @@ def open_log(
             raise StoreDown(f"key {signer.public.keyid} was revoked: nothing can be recorded with it")
         report = verify(origin, storage.acknowledged(), keyring, witnesses, read)
         _refuse_damage(storage.where, report, storage.odd)
-        storage.go_on()
+        storage.go_on(len(report.tree), report.tree.root())
     except BaseException:
         storage.close()
         raise
-    return Log(storage, origin, signer, keyring, clock, report)
+    return Log(storage, origin, signer, keyring, clock, report, read)
 
 
 def _refuse_damage(where: str, report: Report, odd: bytes | None) -> None:
