@@ -2,9 +2,12 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domicile.evidence import dsse
 from domicile.evidence.dsse import Envelope, Malformed, Signature
@@ -32,12 +35,44 @@ def line(**changed: Any) -> bytes:
     return json.dumps({key: value for key, value in found.items() if value is not None}).encode()
 
 
+def test_a_line_is_canonical_json() -> None:
+    assert ENVELOPE.line() == dsse.canonical(json.loads(ENVELOPE.line()))
+
+
+@given(data=st.data())
+def test_a_usual_line_reads_as_any_other_does_whatever_byte_of_it_is_another(data: st.DataObject) -> None:
+    """It is read in a shorter way, which must take and refuse the same lines."""
+    by = data.draw(st.sampled_from(["sha256:1", "", "ü", '"', "\x7f", "\n"]))
+    payload = PAYLOAD + b" " * data.draw(st.integers(0, 2))
+    found = bytearray(Envelope(payload, (Signature(by, b"signature"),)).line())
+    for _ in range(data.draw(st.integers(0, 2))):
+        at = data.draw(st.integers(0, len(found) - 1))
+        found[at : at + data.draw(st.integers(0, 1))] = data.draw(
+            st.sampled_from([b'"', b"\\", b"=", b"A", b"\n", b"{", b""])
+        )
+    with pytest.MonkeyPatch.context() as patched:
+        short = outcome(bytes(found))
+        patched.setattr(dsse, "_USUAL", re.compile(b"never"))
+        assert short == outcome(bytes(found))
+
+
+def outcome(text: bytes) -> Envelope | str:
+    try:
+        return dsse.parsed(text)
+    except Malformed:
+        return "refused"
+
+
 SIGNATURE = {"keyid": "k", "sig": ""}
 WRONG = {
     "no JSON": (b"{", "it is no JSON"),
     "nested without end": (b"[" * 100_000, "it is no JSON"),
     "no object": (b"[]", "it is no JSON object"),
     "too long": (b'"' + b"x" * dsse.LONGEST + b'"', "more than"),
+    "too long, and otherwise as it is written": (
+        Envelope(b"x" * dsse.LONGEST, (Signature("k", b""),)).line(),
+        "more than",
+    ),
     "a key twice": (b'{"payload": "", "payload": ""}', "a key is there twice"),
     "something more": (line(more=1), "it is no envelope"),
     "something less": (line(payload=None), "it is no envelope"),

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domicile.evidence import dsse, records
 from domicile.evidence.dsse import Envelope, Malformed
@@ -65,9 +67,11 @@ NOT_RECORDABLE: dict[str, tuple[dict[str, Any], Any, str]] = {
     "a digest of another sort": ({"digest": "md5:1"}, 3, "no sha256"),
     "a set": ({"body": {"x": {1}}}, 3, "cannot be written as JSON"),
     "no number": ({"body": {"x": float("nan")}}, 3, "cannot be written as JSON"),
+    "a key that would be there twice": ({"body": {"x": [{1: "a", "1": "b"}]}}, 3, "cannot be written as JSON"),
+    "half a character in its kind": ({"kind": "\ud800"}, 3, "cannot be written as JSON"),
     "half a character": ({"body": {"x": "\ud800"}}, 3, "cannot be written as JSON"),
     "too much": ({"body": {"x": "x" * (dsse.LONGEST // 2)}}, 3, "bytes, and at most"),
-    "much too much": ({"body": {"x": "x" * 2 * dsse.LONGEST}}, 3, "more than"),
+    "much too much": ({"body": {"x": "x" * 2 * dsse.LONGEST}}, 3, "bytes, and at most"),
     "nested without end": ({"body": {"x": nested(2_000)}}, 3, "cannot be written as JSON"),
 }
 
@@ -117,3 +121,22 @@ def _recordable(levels: int) -> bool:
     except records.NotRecordable:
         return False
     return True
+
+
+def test_what_is_nested_deep_is_read_once_before_it_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_deep(text: bytes) -> None:
+        raise Malformed("too deep")
+
+    monkeypatch.setattr(records, "read_object", too_deep)
+    records.check(dataclasses.replace(content(1), body={"x": nested(100)}), 3)
+    with pytest.raises(records.NotRecordable, match="too deep"):
+        records.check(dataclasses.replace(content(1), body={"x": nested(400)}), 3)
+
+
+@given(body=st.dictionaries(st.text(), st.recursive(st.none() | st.integers() | st.text(), st.lists), max_size=4))
+def test_a_body_that_was_written_before_is_written_as_it_would_be_in_the_whole(body: dict[str, Any]) -> None:
+    said = dataclasses.replace(content(1), body=body)
+    found = records.payload(said, PLACE, records.check(said, 3))
+    assert found == records.payload(said, PLACE)
+    assert found == dsse.canonical(json.loads(found))
+    assert json.loads(found)["predicate"]["body"] == body

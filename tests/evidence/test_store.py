@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -19,7 +19,7 @@ from domicile.evidence import dsse, keys, merkle, records
 from domicile.evidence.checkpoint import parsed
 from domicile.evidence.keys import LocalSigner, PublicKey
 from domicile.evidence.segments import SEGMENT_BYTES, Segments
-from domicile.evidence.storage import LogDamaged, StaleEpoch, StoreDown
+from domicile.evidence.storage import Batch, LogDamaged, StaleEpoch, StoreDown
 from domicile.evidence.store import Log, open_log
 from domicile.evidence.verifying import Report, Segment, Witnessed, verify
 from evidence import appending
@@ -338,6 +338,91 @@ async def test_who_no_longer_waits_is_recorded_all_the_same(tmp_path: Path) -> N
     assert (await log.append(content(1), 3)).sequence == 1
     await log.close()
     assert looked_at(tmp_path).size == 2
+
+
+# A storage that cannot always tell.
+
+
+class Memory:
+    """A storage without a disk, which says of a batch what it is told to say."""
+
+    def __init__(self) -> None:
+        self.where, self.epoch, self.odd = "memory", 4, None
+        self.kept: list[Batch] = []
+        self.raises: Sequence[Exception | None] = ()
+        """What happens at each append; nothing where there is no more."""
+        self.keeps = True
+        """Whether it keeps what it raises for."""
+
+    def acknowledged(self) -> Iterator[Segment]:
+        return iter([])
+
+    def go_on(self, size: int, root: bytes) -> None: ...
+
+    def append(self, batch: Batch) -> None:
+        error, *self.raises = self.raises or (None,)
+        if error is None or self.keeps:
+            self.kept.append(batch)
+        if error is not None:
+            raise error
+
+    def holds(self, batch: Batch) -> bool:
+        return batch in self.kept
+
+    def close(self) -> None: ...
+
+    def looked_at(self) -> Report:
+        held = [Segment(f"{each.first}", each.lines) for each in self.kept]
+        return verify(ORIGIN, held, keys.by_id([OURS.public]))
+
+
+@pytest.mark.parametrize("reads", [True, False], ids=["and who reads is given it", "and nobody reads"])
+async def test_what_the_storage_could_not_tell_of_and_kept_counts_before_the_next_does(reads: bool) -> None:
+    storage, seen = Memory(), list[int]()
+    read = (lambda envelope, place: seen.append(place.sequence)) if reads else None
+    log = open_log(storage, ORIGIN, OURS, lambda: datetime.now(UTC), read=read)
+    storage.raises = [None, StoreDown("no answer")]
+    await log.append(content(0), 4)
+    with pytest.raises(StoreDown, match="no answer"):
+        await log.append_all([content(1), content(2)], 4)
+    assert len(log) == 1
+    assert (await log.append(content(3), 4)).sequence == 3
+    await log.close()
+    assert seen == ([1, 2] if reads else [])
+    assert (storage.looked_at().findings, storage.looked_at().size) == ((), 4)
+
+
+async def test_what_the_storage_could_not_tell_of_and_did_not_keep_does_not_count() -> None:
+    storage, seen = Memory(), list[int]()
+    log = open_log(
+        storage, ORIGIN, OURS, lambda: datetime.now(UTC), read=lambda envelope, place: seen.append(place.sequence)
+    )
+    storage.raises, storage.keeps = [StoreDown("no answer")], False
+    with pytest.raises(StoreDown):
+        await log.append(content(0), 4)
+    assert (await log.append(content(1), 4)).sequence == 0
+    await log.close()
+    assert (storage.looked_at().findings, storage.looked_at().size, seen) == ((), 1, [])
+
+
+@pytest.mark.parametrize("error", [StaleEpoch("epoch 4 is over"), LogDamaged("it went back")], ids=["stale", "damaged"])
+async def test_what_cannot_be_mended_ends_the_log(error: Exception) -> None:
+    storage = Memory()
+    log = open_log(storage, ORIGIN, OURS, lambda: datetime.now(UTC))
+    storage.raises, storage.keeps = [error], False
+    first = [log.append(content(number), 4) for number in range(2)]
+    found = await asyncio.gather(*first, return_exceptions=True)
+    found += await asyncio.gather(log.append(content(2), 4), return_exceptions=True)
+    assert [(type(each), str(each)) for each in found] == [(type(error), str(error))] * 3
+    await log.close()
+    assert storage.kept == []
+
+
+async def test_in_terms_before_the_storage_s_nothing_is_recorded() -> None:
+    log = open_log(Memory(), ORIGIN, OURS, lambda: datetime.now(UTC))
+    with pytest.raises(StaleEpoch, match="epoch 3 is over: epoch 4 has begun"):
+        await log.append(content(0), 3)
+    await log.close()
 
 
 # Whole processes, killed.

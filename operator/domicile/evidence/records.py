@@ -27,6 +27,10 @@ LARGEST_BODY: Final = LONGEST // 2
 """Bytes of what is said: in base64, with all that comes to it, it has to fit into an envelope."""
 NOTHING: Final = ""
 """Digest of the record before the first."""
+_SURELY_READ: Final = 300
+"""Nested so often, everybody who reads JSON reads it."""
+_BEFORE_BODY: Final = b'{"_type":"%b","predicate":{"body":' % STATEMENT.encode()
+"""How a Statement begins: of its keys, which are sorted, body comes first."""
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _MOMENT: Final = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}\.[0-9]{6}Z")
 
@@ -65,28 +69,30 @@ class Place:
     """Which log it is a record of, as its checkpoints name it."""
 
 
-def check(content: Content, epoch: int) -> None:
-    """Raise NotRecordable for what could not be read again, before anything of it is written."""
+def check(content: Content, epoch: int) -> bytes:
+    """The body as it is written. Raises NotRecordable for what could not be read again, before anything of it is recorded."""
     if type(epoch) is not int or not 0 <= epoch < GREATEST:
         raise NotRecordable(f"epoch {epoch!r} is no number from 0 to 2^53")
     if not _DIGEST.fullmatch(content.digest):
         raise NotRecordable("the digest of the subject is no sha256:<hex>")
     try:
-        # Deeper than it will stand, so that what can be written here can be written and read there.
-        said = canonical(
-            {"a": {"b": {"c": {"kind": content.kind, "subject": content.subject, "body": dict(content.body)}}}}
-        )
-        read_object(said)
+        body = canonical(dict(content.body))
+        length = len(body) + len(canonical({"kind": content.kind, "subject": content.subject}))
+        # A key that is there twice cannot come of it: keys are sorted, and what is no text is not sorted among texts. What is nested is read
+        # once, deeper than it will stand.
+        if body.count(b"{") + body.count(b"[") > _SURELY_READ:
+            read_object(b'{"a":{"b":{"c":%b}}}' % body)
     except (TypeError, ValueError, RecursionError, Malformed) as error:
         raise NotRecordable(f"it cannot be written as JSON: {error}") from error
-    if len(said) > LARGEST_BODY:
-        raise NotRecordable(f"it has {len(said)} bytes, and at most {LARGEST_BODY} can be recorded")
+    if length > LARGEST_BODY:
+        raise NotRecordable(f"it has {length} bytes, and at most {LARGEST_BODY} can be recorded")
+    return body
 
 
-def payload(content: Content, place: Place) -> bytes:
-    """The Statement's bytes."""
+def payload(content: Content, place: Place, body: bytes | None = None) -> bytes:
+    """The Statement's bytes. `body` is what `check` returned, where it was asked: nothing is written twice."""
     algorithm, _, value = content.digest.partition(":")
-    return canonical(
+    around = canonical(
         {
             "_type": STATEMENT,
             "subject": [{"name": content.subject, "digest": {algorithm: value}}],
@@ -98,10 +104,12 @@ def payload(content: Content, place: Place) -> bytes:
                 "epoch": place.epoch,
                 "log": place.origin,
                 "kind": content.kind,
-                "body": dict(content.body),
+                "body": {},
             },
         }
     )
+    written = canonical(dict(content.body)) if body is None else body
+    return b"%b%b%b" % (_BEFORE_BODY, written, around[len(_BEFORE_BODY) + len(b"{}") :])
 
 
 def sealed(payload: bytes, signer: Signer) -> Envelope:

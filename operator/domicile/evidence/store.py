@@ -85,8 +85,7 @@ class Log:
     async def append_all(self, contents: Sequence[Content], epoch: int) -> tuple[Receipt, ...]:
         """Record them one after the other, with nothing between them: all of them are kept, or none counts. Raises as `append`
         does."""
-        for content in contents:
-            records.check(content, epoch)
+        bodies = tuple(records.check(content, epoch) for content in contents)
         if self._shut is not None:
             raise type(self._shut)(*self._shut.args)
         if epoch < self._epoch:
@@ -94,7 +93,7 @@ class Log:
         self._epoch = epoch
         if not contents:
             return ()
-        waiting = _Waiting(tuple(contents), epoch, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(tuple(contents), bodies, epoch, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all(), name="evidence")
@@ -163,10 +162,10 @@ class Log:
     def _batch(self, waiting: Sequence["_Waiting"]) -> "_Batch":
         receipts, lines, leaves, last = list[Receipt](), list[bytes](), list[bytes](), self._last
         made = list[tuple[Envelope, Place]]()
-        every = ((content, each.epoch) for each in waiting for content in each.contents)
-        for sequence, (content, epoch) in enumerate(every, start=len(self._tree)):
+        every = ((*said, each.epoch) for each in waiting for said in zip(each.contents, each.bodies, strict=True))
+        for sequence, (content, body, epoch) in enumerate(every, start=len(self._tree)):
             place = Place(sequence, last, self._clock(), epoch, self._origin)
-            payload = records.payload(content, place)
+            payload = records.payload(content, place, body)
             envelope, last = records.sealed(payload, self._signer), records.digest(payload)
             receipts.append(Receipt(sequence, last))
             leaves.append(leaf(envelope.signed))
@@ -183,6 +182,8 @@ class Log:
 @dataclass(frozen=True)
 class _Waiting:
     contents: tuple[Content, ...]
+    bodies: tuple[bytes, ...]
+    """Of the contents, as they are written."""
     epoch: int
     receipts: asyncio.Future[tuple[Receipt, ...]]
 
