@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from domicile import decision
 from domicile.audit import snapshots
-from domicile.audit.decisions import account
+from domicile.audit.decisions import Account, account
 from domicile.audit.trail import Record
 from domicile.audit.values import Bag, Json, Value, ValueMissing, Values
 from domicile.evidence.dsse import canonical
@@ -20,7 +20,7 @@ _NOT_DECIDED: Final = frozenset({"context"})
 
 @dataclass(frozen=True)
 class Same:
-    """The same bytes."""
+    """The same bytes, and all that they name is there."""
 
 
 @dataclass(frozen=True)
@@ -48,22 +48,25 @@ def replay(found: Record, values: Values) -> Replayed:
     try:
         given = {key: found.body[key] for key in _GIVEN}
         recorded = {key: value for key, value in found.body.items() if key not in _NOT_DECIDED}
-        again = _decided(given, values)
-    except (ValueMissing, ValueError, TypeError, KeyError, AttributeError) as error:
+        decided = _decided(given, values)
+        if decided is None:
+            return NotReplayed("it would be waited for something, and nothing be decided")
+        again = decided.body
+        if canonical(again) == canonical(recorded):
+            for digest in decided.values:
+                values.get(digest)  # What is named and not there can be shown to nobody.
+            return Same()
+    except (ValueMissing, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         return NotReplayed(f"{type(error).__name__}: {error}")
-    if again is None:
-        return NotReplayed("it would be waited for something, and nothing be decided")
-    if canonical(again) == canonical(recorded):
-        return Same()
     apart = sorted(key for key in {*again, *recorded} if _bytes(again, key) != _bytes(recorded, key))
     return Differs(tuple(apart), recorded, again)
 
 
-def _decided(given: Mapping[str, Json], values: Values) -> Value | None:
+def _decided(given: Mapping[str, Json], values: Values) -> Account | None:
     seen = snapshots.read(given["seen"], values)
     now = datetime.fromisoformat(given["decided"])
     plan = decision.decide(seen, now)
-    return None if isinstance(plan, decision.Wait) else account(seen, plan, now, Bag()).body
+    return None if isinstance(plan, decision.Wait) else account(seen, plan, now, Bag())
 
 
 def _bytes(body: Mapping[str, Any], key: str) -> bytes:
