@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -20,7 +21,7 @@ def signer(path: Path) -> LocalSigner:
     """The signer of a file. Raises StoreDown where there is none that can be used."""
     try:
         found = load_pem_private_key(path.read_bytes(), None)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise StoreDown(f"the key in {path} cannot be used: {error}") from error
     if not isinstance(found, Ed25519PrivateKey):
         raise StoreDown(f"the key in {path} is a {type(found).__name__}: evidence is signed with Ed25519")
@@ -29,13 +30,13 @@ def signer(path: Path) -> LocalSigner:
 
 def signer_made_once(path: Path) -> LocalSigner:
     """The signer of a file, which is made where it is missing, for its owner alone to read. Raises StoreDown."""
-    if not path.exists():
-        pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        try:
+    try:
+        if not path.exists():
+            pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _written(path, pem)
-        except OSError as error:
-            raise StoreDown(f"no key can be made in {path}: {error}") from error
+    except OSError as error:
+        raise StoreDown(f"no key can be made in {path}: {error}") from error
     return signer(path)
 
 
@@ -57,12 +58,10 @@ def pem(key: PublicKey) -> str:
 def _written(path: Path, content: bytes) -> None:
     """All of it or nothing, for good: a log that is signed with a key that is lost cannot be gone on with."""
     begun = path.with_name(f".{path.name}.{os.getpid()}")
-    opened = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.write(opened, content)
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    with os.fdopen(os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     begun.replace(path)
     directory = os.open(path.parent, os.O_RDONLY)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
@@ -57,7 +57,7 @@ def of_pem(text: str, until: int | None = None) -> PublicKey:
     """The key of a PEM text, as `openssl pkey -pubout` writes it. Raises UnusableKey."""
     try:
         found = load_pem_public_key(text.encode())
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise UnusableKey(f"it is no public key in PEM: {error}") from error
     if not isinstance(found, Ed25519PublicKey):
         raise UnusableKey(f"it is a {type(found).__name__}: evidence is signed with Ed25519")
