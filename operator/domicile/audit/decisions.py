@@ -54,7 +54,7 @@ def account(seen: Snapshot, plan: Plan, now: datetime, bag: Bag) -> Account:
         "seen": found,
         "coverage": None if judgement is None else _coverage(judgement),
         "candidates": None if judgement is None else _candidates(seen, judgement, now, bag),
-        "choice": None if plan.choice is None else _choice(plan.choice),
+        "choice": None if plan.choice is None else _choice(plan.choice, bag),
         "restsOn": [] if judgement is None else _rests_on(seen, judgement),
         "acts": [_act(act, bag) for _, act in acts],
         "status": bag.put(plan.status.wire()),
@@ -196,13 +196,14 @@ def _result(result: Result) -> Value:
     return {key: value for key, value in said.items() if value not in ("", None)}
 
 
-def _choice(choice: Choice) -> Value:
+def _choice(choice: Choice, bag: Bag) -> Value:
+    """What was passed over is a value: where a reason names its cluster, a hundred clusters have a hundred reasons, and so for each model."""
     return {
         "chosen": [
             {"as": type(each).__name__, "cluster": each.member.name, "nodeSelector": dict(each.node_selector)}
             for each in choice.chosen
         ],
-        "passedOver": _by_reason(choice.passed_over),
+        "passedOver": bag.put({"passedOver": _by_reason(choice.passed_over)}),
         "shortfall": choice.shortfall,
     }
 
