@@ -5,14 +5,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import builders as a
+from audit.views import rich_view
 from decision import world as w
 from domicile import placement
-from domicile.api import Peer
 from domicile.decision import Refusal, Snapshot
-from domicile.residency import Reported
 
 PULLING = {"node": "gpu-0", "waiting": (("ErrImagePull", "no such image"),), "restarts": 2}
-PEER = Peer.model_validate({"name": "gateway", "namespaces": ["istio-system"], "ports": [{"port": 8443}]})
 CLASSIFIED = a.classification(floors={"retail-banking": ["customer.pii"]}, orders=[["public", "customer.pii"]])
 POOLS = [
     {
@@ -35,21 +33,6 @@ def connecting(since: datetime = a.NOW) -> w.World:
     state = w.world()
     view = replace(state.views["sg"], connection=placement.OutOfSight("Connecting", "first attempt", since))
     return replace(state, views={**state.views, "sg": view})
-
-
-def rich_view() -> placement.ClusterView:
-    """With something in every field."""
-    node = replace(a.node("gpu-1", of=8, granted=3, own=1), restricted={"node-restriction.kubernetes.io/pool": "a"})
-    return a.view(
-        "sg",
-        a.node("gpu-0", memory_mib=None),
-        node,
-        foreign_namespaces=frozenset({"kube-system", "istio-system"}),
-        foreign_services={"treasury": frozenset({"chat", "forecast"})},
-        reported=Reported(frozenset({"asia-southeast1", "asia-southeast1-a"}), frozenset({"gce"})),
-        mirrors=((a.REGISTRY, "mirror.sg.example:5000"), ("docker.io", "mirror.sg.example:5001")),
-        peers=(PEER,),
-    )
 
 
 WORLDS: Mapping[str, w.World] = {

@@ -10,7 +10,7 @@ import builders as a
 from audit import recorded
 from audit.scenes import ELSEWHERE, OUTSOURCING, SNAPSHOTS, WORLDS, moving
 from decision import world as w
-from domicile import audit, decision, placement
+from domicile import audit, placement
 from domicile.audit import Account, Bag, Values
 from domicile.decision import AddFinalizer, Place, Plan, ReleaseFinalizer, Withdraw
 from domicile.evidence import dsse, records

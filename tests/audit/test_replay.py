@@ -1,5 +1,6 @@
 """Deciding again from the record: the same bytes come out, or it is told what differs."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,7 +38,7 @@ def test_in_any_world_who_has_the_record_decides_the_same(state: w.World) -> Non
         assert recorded.again(seen, state.now) == Same()
 
 
-def asked_for(law: residency.Law, question: residency.Question) -> Snapshot:
+def asked_for(engine: residency.Engine, question: residency.Question) -> Snapshot:
     """The question, as a model asks it that nothing was done for yet."""
     asked = question.asked
     spec: dict[str, Any] = {
@@ -47,15 +48,20 @@ def asked_for(law: residency.Law, question: residency.Question) -> Snapshot:
     }
     views = {m.id.name: a.view(m.id.name, mirrors=m.mirrors, reported=m.reported) for m in question.members}
     model = w.model(name=asked.ref.name, namespace=asked.ref.namespace, **spec)
-    return Snapshot(model, asked.namespace_labels, residency.Engine(law), views, question.hub)
+    return Snapshot(model, asked.namespace_labels, engine, views, question.hub)
 
 
 @given(st.integers(0, 2**32))
 @settings(max_examples=60)
 def test_under_any_law_who_has_the_record_decides_the_same(seed: int) -> None:
-    case = generated(seed)
+    """Of decisions of one engine too, which keeps what it found, and of which each records what those before it did not."""
+    case, kept, recorded_before = generated(seed), audit.Kept(), dict[str, Any]()
+    engine = residency.Engine(case.law)
     for question in case.questions:
-        assert recorded.again(asked_for(case.law, question), question.now) == Same(), case
+        bag = Bag(recorded_before.keys(), kept)
+        found = recorded.account(asked_for(engine, question), question.now, bag)
+        recorded_before |= json.loads(json.dumps(found.values))
+        assert replay(recorded.read(json.loads(json.dumps(found.body))), Values(recorded_before)) == Same(), case
 
 
 RECORD, VALUES = recorded.from_log(w.snapshot(w.running()))

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import builders as a
-from audit.scenes import SNAPSHOTS, rich_view
+from audit.scenes import SNAPSHOTS
+from audit.views import rich_view
 from decision import world as w
 from domicile import residency
 from domicile.audit import Bag, ValueMissing, Values, snapshots

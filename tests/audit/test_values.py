@@ -91,11 +91,33 @@ def test_of_what_is_kept_no_other_object_takes_the_place() -> None:
         )
 
 
-def test_what_was_kept_first_goes_first() -> None:
+def test_what_was_not_asked_for_the_longest_goes() -> None:
     kept, things = Kept(most=2), [Thing(str(number)) for number in range(3)]
     for number, thing in enumerate(things):
         kept.put(number, thing, f"digest {number}")
-    assert [kept.get(number) for number in range(3)] == [None, "digest 1", "digest 2"]
+        kept.get(0)
+    assert [kept.get(number) for number in range(3)] == ["digest 0", None, "digest 2"]
+
+
+def test_what_is_put_again_takes_no_further_place() -> None:
+    kept = Kept(most=2)
+    for digest in ("a", "b", "c"):
+        kept.put("one", Thing("one"), digest)
+        kept.put("two", Thing("two"), digest)
+    assert (kept.get("one"), kept.get("two")) == ("c", "c")
+
+
+def test_what_follows_from_an_object_is_gathered_once() -> None:
+    kept, thing, times = Kept(), Thing("sg"), list[int]()
+
+    def gather(bag: Bag) -> str:
+        times.append(1)
+        return bag.put_all({"sg": bag.put({"lawful": True})})
+
+    first = Bag(kept=kept)
+    digest = first.put_once(thing, "candidates", lambda: gather(first))
+    again = Bag(first.values.keys(), kept)
+    assert (again.put_once(thing, "candidates", lambda: gather(again)), again.values, len(times)) == (digest, {}, 1)
 
 
 @pytest.mark.parametrize("count", [0, 1, 16, 17, 300, 5000])

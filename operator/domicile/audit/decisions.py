@@ -149,13 +149,17 @@ def _coverage(judgement: Judgement) -> Value:
 
 
 def _candidates(seen: Snapshot, judgement: Judgement, now: datetime, bag: Bag) -> str:
-    """Every cluster, and how every rule fared there."""
-    sites: dict[str, list[Explained]] = {}
-    for site in seen.engine.explain(question(seen, now)):
-        sites.setdefault(site.member.name, []).append(site)
-    return bag.put_all(
-        {v.member.name: bag.put(_candidate(v, sites.get(v.member.name, []))) for v in judgement.verdicts}
-    )
+    """Every cluster, and how every rule fared there. Models that fare alike have the same verdicts of an engine, as one object."""
+
+    def gather() -> str:
+        sites: dict[str, list[Explained]] = {}
+        for site in seen.engine.explain(question(seen, now)):
+            sites.setdefault(site.member.name, []).append(site)
+        return bag.put_all(
+            {v.member.name: bag.put(_candidate(v, sites.get(v.member.name, []))) for v in judgement.verdicts}
+        )
+
+    return bag.put_once(judgement.verdicts, _candidates, gather)
 
 
 def _candidate(verdict: Verdict, sites: Iterable[Explained]) -> Value:

@@ -33,16 +33,20 @@ def digest_of(value: Value) -> str:
 class Kept:
     """Digests of immutable objects that were asked for before, by identity. What is kept can be worked out again at any time."""
 
-    most: int = 100_000
+    most: int = 20_000
     _found: dict[Any, tuple[Any, str]] = field(default_factory=dict[Any, tuple[Any, str]])
 
     def get(self, key: Any) -> str | None:
         """The digest that was put."""
-        found = self._found.get(key)
-        return None if found is None else found[1]
+        found = self._found.pop(key, None)
+        if found is None:
+            return None
+        self._found[key] = found
+        return found[1]
 
     def put(self, key: Any, holding: Any, digest: str) -> None:
-        """Keep it, and what the key's identities are of: another object could have them otherwise."""
+        """Keep it, and what the key's identities are of: another object could have them otherwise. What was not asked for the longest goes."""
+        self._found.pop(key, None)
         while len(self._found) >= self.most:
             del self._found[next(iter(self._found))]
         self._found[key] = (holding, digest)
@@ -65,10 +69,14 @@ class Bag:
 
     def put_object(self, thing: K, written: "Callable[[K, Bag], Value]") -> str:
         """The digest of an immutable object's JSON, which `written` makes where the object was not seen before."""
-        key = (written, id(thing))
+        return self.put_once(thing, written, lambda: self.put(written(thing, self)))
+
+    def put_once(self, thing: object, sort: object, gather: Callable[[], str]) -> str:
+        """The digest of what follows from an immutable object alone, in one of several sorts: `gather` puts it where that is not recorded."""
+        key = (sort, id(thing))
         digest = self._kept.get(key)
         if digest is None or digest not in self._recorded:
-            digest = self.put(written(thing, self))
+            digest = gather()
             self._kept.put(key, thing, digest)
         return digest
 
