@@ -19,6 +19,8 @@ class Members:
         self._registered: dict[str, MemberId] = {}
         self._specs: dict[str, RegionalClusterSpec] = {}
         self._problems: dict[str, OutOfSight] = {}
+        self._completed: dict[str, tuple[ClusterView, ClusterView]] = {}
+        """What the fleet sees of each, and the same with what its RegionalCluster says."""
 
     def register(self, cluster: RegionalCluster, kubeconfig: str | None) -> None:
         """Connect to a member, or to the one that it is now. Does nothing if nothing changed."""
@@ -41,10 +43,12 @@ class Members:
         self._registered.pop(name, None)
         self._specs.pop(name, None)
         self._problems.pop(name, None)
+        self._completed.pop(name, None)
         self._fleet.forget_member(name)
 
     def view(self, name: str) -> ClusterView | None:
-        """What is seen of a member; None if it is not registered."""
+        """What is seen of a member; None if it is not registered. The same object as long as that is the same: what follows from it can be
+        kept."""
         member = self._registered.get(name)
         if member is None:
             return None
@@ -53,7 +57,11 @@ class Members:
         spec = self._specs[name]
         if view is None or not (spec.mirrors or spec.peers):
             return view
-        return replace(view, mirrors=spec.mirrors, peers=spec.peers)
+        seen, completed = self._completed.get(name, (None, view))
+        if seen is not view or (completed.mirrors, completed.peers) != (spec.mirrors, spec.peers):
+            completed = replace(view, mirrors=spec.mirrors, peers=spec.peers)
+            self._completed[name] = view, completed
+        return completed
 
     def views(self) -> Mapping[str, ClusterView]:
         """What is seen of every registered member, by name."""
