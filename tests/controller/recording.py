@@ -21,6 +21,7 @@ class FakeStorage:
 
     where = "memory"
     odd = None
+    epoch = 0
 
     def __init__(self) -> None:
         self.lines, self.failing, self.appended = b"", "", 0
@@ -30,8 +31,13 @@ class FakeStorage:
             raise StoreDown(self.failing)
         yield Segment("0", self.lines)
 
-    def go_on(self) -> None:
+    def go_on(self, size: int, root: bytes) -> None:
         """There is nothing to put aside."""
+
+    def holds(self, batch: Batch) -> bool:
+        if self.failing:
+            raise StoreDown(self.failing)
+        return False
 
     def append(self, batch: Batch) -> None:
         if self.failing:

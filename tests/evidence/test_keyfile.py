@@ -106,11 +106,16 @@ def test_the_public_key_of_a_file_checks_what_was_signed_before(tmp_path: Path) 
     assert keyfile.public(path).checks(OURS.sign(b"it"), b"it")
 
 
+def test_the_public_key_of_a_private_one_is_written_as_openssl_does(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_bytes(private(OURS))
+    assert keyfile.pem(keyfile.public(path)).encode() == public(OURS)
+
+
 UNREADABLE: dict[str, bytes | None] = {
     "none": None,
     "no PEM": b"secret",
     "no text": b"\xff",
-    "a private key": private(OURS),
     "a key of another sort": public(P256),
     "a key that nobody knows": unknown(public(OURS)),
 }

@@ -29,13 +29,15 @@ from domicile.cli.failure import Failure
 @click.option(
     "--evidence",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Directory of the evidence log, on a volume that outlives the process; made where it is missing.",
+    envvar="DOMICILE_EVIDENCE",
+    show_envvar=True,
+    help="Where decisions are recorded: a directory on a volume that outlives the process, made where it is missing, or"
+    " postgresql://HOST/DATABASE, of which PGUSER, PGPASSWORD and the like say the rest.",
 )
 @click.option(
     "--evidence-key",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File with the Ed25519 key that signs it, in PEM.  [default: key.pem beside the log, made where it is missing]",
+    help="File with the Ed25519 key that signs it, in PEM.  [default: key.pem in the directory, made where it is missing]",
 )
 @click.option(
     "--evidence-key-before",
@@ -66,7 +68,7 @@ def operate(
     kubeconfig: Path | None,
     context: str | None,
     identity: str,
-    evidence: Path,
+    evidence: str,
     evidence_key: Path | None,
     evidence_key_before: tuple[Path, ...],
     log_format: logs.Format,
@@ -78,7 +80,8 @@ def operate(
     # Before the imports, which may warn.
     logs.set_up(log_format, log_level)
     from domicile import kube
-    from domicile.controller.opening import Directory
+    from domicile.controller.opening import Signing
+    from domicile.controller.opening import opening as opening_of
     from domicile.controller.settings import Settings
 
     settings = Settings(
@@ -86,7 +89,7 @@ def operate(
         identity=identity or f"{socket.gethostname()}-{secrets.token_hex(4)}",
         **given,
     )
-    opening = Directory(evidence, kube.system_clock, evidence_key, evidence_key_before)
+    opening = opening_of(evidence, Signing(evidence_key, evidence_key_before), kube.system_clock)
     asyncio.run(_run(settings, opening, kubeconfig, context, stop_with_stdin=stop_with_stdin))
 
 

@@ -241,7 +241,7 @@ class Evidence:
             raise StoreDown(self.down)
         try:
             receipts = await self._log.append_all(contents, self.epoch())
-        except (StoreDown, StaleEpoch) as error:
+        except (StoreDown, StaleEpoch, LogDamaged) as error:
             self._fail(str(error))
             raise StoreDown(str(error)) from error
         for content, receipt in zip(contents, receipts, strict=True):

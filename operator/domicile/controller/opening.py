@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from domicile.evidence import keyfile
+from domicile.evidence.postgres import Postgres
 from domicile.evidence.segments import Segments
+from domicile.evidence.storage import StoreDown
 from domicile.evidence.store import Log, open_log
 from domicile.evidence.verifying import Read
 
@@ -18,18 +20,52 @@ ORIGIN: Final = "domicile.dev/evidence/"
 
 
 @dataclass(frozen=True)
+class Signing:
+    """By which keys a log is signed."""
+
+    key: Path | None = None
+    """A file with the private key. None: one beside the log, made where it is missing."""
+    keys_before: tuple[Path, ...] = ()
+    """Files with the public keys that signed it before."""
+
+
+@dataclass(frozen=True)
 class Directory:
     """A log on a volume, for one process at a time."""
 
     path: Path
+    signing: Signing
     clock: Callable[[], datetime]
-    key: Path | None = None
-    """A file with the private key. None: one beside the log, made where it is missing."""
-    keys_before: tuple[Path, ...] = ()
-    """Files with the public keys that signed the log before."""
 
     def __call__(self, hub: str, epoch: int, read: Read) -> Log:
         """Open it. Raises StoreDown or LogDamaged."""
-        signer = keyfile.signer(self.key) if self.key else keyfile.signer_made_once(self.path / KEY)
-        before = [keyfile.public(path) for path in self.keys_before]
+        key = self.signing.key
+        signer = keyfile.signer(key) if key else keyfile.signer_made_once(self.path / KEY)
+        before = [keyfile.public(path) for path in self.signing.keys_before]
         return open_log(Segments(self.path), f"{ORIGIN}{hub}", signer, self.clock, signed_before=before, read=read)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A log in PostgreSQL, of which the process that leads appends."""
+
+    address: str
+    """As libpq has it. What it leaves out comes from PGPASSWORD and the like."""
+    signing: Signing
+    clock: Callable[[], datetime]
+
+    def __call__(self, hub: str, epoch: int, read: Read) -> Log:
+        """Open it, for that term. Raises StoreDown, StaleEpoch or LogDamaged."""
+        if self.signing.key is None:
+            raise StoreDown("processes that share a log sign it with one key: give it with --evidence-key")
+        signer = keyfile.signer(self.signing.key)
+        before = [keyfile.public(path) for path in self.signing.keys_before]
+        storage = Postgres(self.address, epoch)
+        return open_log(storage, f"{ORIGIN}{hub}", signer, self.clock, signed_before=before, read=read)
+
+
+def opening(where: str, signing: Signing, clock: Callable[[], datetime]) -> Directory | Database:
+    """How the log is opened that is kept there: the address of a database, or a directory."""
+    if where.startswith(("postgresql://", "postgres://")):
+        return Database(where, signing, clock)
+    return Directory(Path(where), signing, clock)
