@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PORT = 5432
 """Of the socket's name: nothing listens on it."""
 
@@ -25,6 +27,17 @@ def binaries() -> Path | None:
         return versions[-1].parent
     found = shutil.which("initdb")
     return Path(found).resolve().parent if found and shutil.which("postgres") else None
+
+
+def started() -> "Server":
+    """A server of its own. Where the machine has none, who asks is skipped, but not in CI."""
+    programs = binaries()
+    if programs is None:
+        says = "there is no PostgreSQL on this machine: apt-get install postgresql, or put initdb and postgres on PATH"
+        if os.environ.get("CI"):
+            pytest.fail(says)
+        pytest.skip(says)
+    return Server(programs)
 
 
 class Server:
@@ -85,6 +98,11 @@ class Server:
         self._process.wait(30)
         shutil.rmtree(self._directory)
 
+    def halt(self) -> None:
+        """It ends, and what it has stays."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(30)
+
     def crash(self) -> None:
         """All its processes are killed at once, and it is started again."""
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
@@ -110,6 +128,10 @@ class Server:
     @property
     def socket(self) -> Path:
         return self._directory / f".s.PGSQL.{PORT}"
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@/postgres?host={self._directory}"
 
     def conninfo(self, directory: Path | None = None, **more: str) -> str:
         """To the server, or to what stands before it in a directory."""

@@ -1,14 +1,18 @@
 """The order of tests on real clusters, and the joined and attested fleet that they share."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from domicile.cli.demo import installation, stamping
+from domicile.evidence import keyfile
 from domicile.localfleet.fleet import Fleet
-from fleet import audit, members
+from evidence import postgresql
+from evidence.postgresql import Server
+from fleet import audit, members, recorded
 from fleet.world import HUB_STANDS_IN, NAMESPACE, OperatorProcess, World, eventually
 
 # The first needs this machine's one real node for itself, which the session's fleet holds once it runs; the second makes
@@ -30,12 +34,25 @@ def fleet(fleet: Fleet) -> Fleet:
 
 
 @pytest.fixture(scope="session")
-def world(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def database() -> Iterator[Server | None]:
+    """Where the session's operators record, several of them at a time. In CI there must be one."""
+    if postgresql.binaries() is None and not os.environ.get("CI"):
+        yield None
+        return
+    server = postgresql.started()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def world(fleet: Fleet, database: Server | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The fleet with Domicile's kinds, roles and admission on the hub, three regions joined and attested; no operator.
 
-    Whatever the tests did, the fence of no member may have got in the way of those who do the work: looked up in the end.
+    Whatever the tests did, the fence of no member may have got in the way of those who do the work, and what was done is in the evidence:
+    both are looked up in the end.
     """
-    here = World(fleet, tmp_path_factory.mktemp("operators"))
+    here = World(fleet, tmp_path_factory.mktemp("operators"), database)
+    keyfile.signer_made_once(here.evidence_key)
     for manifest in installation.manifests(admission=True):
         eventually(
             lambda manifest=manifest: _applied(here, dict(manifest)), within=30, what=f"{manifest['kind']} applied"
@@ -53,6 +70,26 @@ def world(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
         for name, region in fleet.regions.items()
         for each in audit.refused_by_the_fence(region.audit_log)
     ] == []
+    _all_is_in_evidence(here)
+
+
+def _all_is_in_evidence(here: World) -> None:
+    """The log is in order, members agree with it, no placement came before it was recorded, and every decision comes out the same again."""
+    heads = {name: _head_at(here, name) for name in PLACES}
+    log = recorded.read(here.evidence, here.evidence_key, here.hub_uid, heads)
+    print(f"{log.report.size} records, {len(log.trail.decisions)} decisions; agreeing: {log.report.witnessed}")
+    assert (log.report.findings, log.trail.odd) == ((), [])
+    regions = here.fleet.regions.items()
+    assert [
+        f"{name}: {each}" for name, r in regions for each in recorded.without_intent(log.trail, name, r.audit_log)
+    ] == []
+    assert recorded.not_the_same(log.trail) == []
+
+
+def _head_at(here: World, name: str) -> str:
+    claim = here.member(name).find(members.CLAIM)
+    spec = (claim or {}).get("spec", {})
+    return spec.get("evidence", "") if spec.get("hub") == here.hub_uid else ""
 
 
 @pytest.fixture(scope="session")

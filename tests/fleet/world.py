@@ -19,6 +19,7 @@ import yaml
 
 from domicile.localfleet.apiclient import ApiClient
 from domicile.localfleet.fleet import Fleet
+from evidence.postgresql import Server
 from fleet import members
 
 REPOSITORY = Path(__file__).parents[2]
@@ -63,10 +64,21 @@ class World:
     state: Path
     """A directory for logs of operators."""
 
+    database: Server | None = None
+    """Where decisions are recorded; None on a machine without PostgreSQL: in a directory, for one operator at a time."""
+
     @property
-    def evidence(self) -> Path:
-        """The hub's log, of all operators that there are one after the other."""
-        return self.state / "evidence"
+    def evidence(self) -> str:
+        """The hub's log, of all operators of the session."""
+        return self.database.url if self.database else str(self.state / "evidence")
+
+    @property
+    def evidence_key(self) -> Path:
+        return self.state / "evidence-key.pem"
+
+    @property
+    def hub_uid(self) -> str:
+        return self.hub.get("/api/v1/namespaces/kube-system")["metadata"]["uid"]
 
     @property
     def hub(self) -> ApiClient:
@@ -294,7 +306,7 @@ class OperatorProcess:
         arguments = [
             sys.executable, "-m", self.module, "operator", "--namespace", NAMESPACE, "--identity", self.name,
             "--kubeconfig", str(self.world.state / "operator.kubeconfig"), "--health-port", "0",
-            "--evidence", str(self.world.evidence), *self.more,
+            "--evidence", self.world.evidence, "--evidence-key", str(self.world.evidence_key), *self.more,
         ]  # fmt: skip
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -1,0 +1,79 @@
+"""What a whole session recorded, held against what its API servers were asked: read at its end, with nothing but the log and its key."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from domicile.audit import Record, Same, Trail, replay
+from domicile.controller.opening import ORIGIN
+from domicile.evidence import keyfile, keys
+from domicile.evidence.postgres import Postgres
+from domicile.evidence.segments import NAME
+from domicile.evidence.verifying import Report, Segment, Witnessed, verify
+from domicile.serving import WORKLOAD
+from fleet import audit
+
+_LAST_TERM = 2_000_000_000
+_SKEW = timedelta(milliseconds=5)
+"""Of two clocks' readings on one machine, in two formats."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """Of a session."""
+
+    report: Report
+    trail: Trail
+
+
+def read(address: str, key: Path, hub: str, heads: dict[str, str]) -> Log:
+    """The log that is kept there. `heads` are the checkpoints that members keep."""
+    trail = Trail()
+    kept = [Witnessed(member, note) for member, note in heads.items() if note]
+    report = verify(f"{ORIGIN}{hub}", _segments(address), keys.by_id([keyfile.public(key)]), kept, trail.take)
+    return Log(report, trail)
+
+
+def _segments(address: str) -> Iterable[Segment]:
+    if address.startswith("postgresql://"):
+        with contextlib.closing(Postgres(address, _LAST_TERM)) as storage:
+            yield from storage.acknowledged()
+        return
+    for path in sorted(each for each in Path(address).iterdir() if NAME.fullmatch(each.name)):
+        yield Segment(path.name, path.read_bytes())
+
+
+def not_the_same(trail: Trail) -> Sequence[str]:
+    """Decisions that come out otherwise when they are made again."""
+    values = trail.values
+    found = ((each, replay(each, values)) for each in trail.decisions.values())
+    return [
+        f"record {each.sequence} on {each.subject}: {again}" for each, again in found if not isinstance(again, Same)
+    ]
+
+
+def without_intent(trail: Trail, cluster: str, log: Path) -> Iterator[str]:
+    """InferenceServices that the operator made or changed on a cluster, and had not recorded before that it would."""
+    intended = list(_intended(trail, cluster))
+    for write in audit.accepted(audit.writes(log), "inferenceservices"):
+        digest = write.body.get("metadata", {}).get("annotations", {}).get(WORKLOAD)
+        if write.verb == "delete" or digest is None:
+            continue
+        subject = f"SovereignModel/{write.namespace}/{write.name}"
+        before = [at for who, what, at in intended if (who, what) == (subject, digest)]
+        if not any(at <= write.at + _SKEW for at in before):
+            yield f"{write} at {write.at}: recorded at {before}"
+
+
+def _intended(trail: Trail, cluster: str) -> Iterator[tuple[str, str, datetime]]:
+    for each in trail.decisions.values():
+        for act in each.body["acts"]:
+            if act["act"] == "Place" and act["cluster"][0] == cluster:
+                yield each.subject, act["workload"], each.time
+
+
+def decisions(trail: Trail, namespace: str) -> list[Record]:
+    """Those on the models of a namespace."""
+    return [each for each in trail.decisions.values() if each.subject.startswith(f"SovereignModel/{namespace}/")]

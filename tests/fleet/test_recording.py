@@ -1,0 +1,57 @@
+"""Evidence of what is done on real clusters: nothing is placed that is not recorded, and what has to go goes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from evidence.postgresql import Server
+from fleet.world import OperatorProcess, World, condition, eventually, policy
+
+
+@pytest.fixture
+def server(world: World) -> Server:
+    if world.database is None:
+        pytest.skip("there is no PostgreSQL on this machine that could be stopped")
+    return world.database
+
+
+@contextmanager
+def stopped(server: Server) -> Iterator[None]:
+    """It answers nobody."""
+    server.halt()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+def test_while_nothing_can_be_recorded_nothing_is_placed_and_what_has_to_go_goes(
+    world: World, server: Server, hub_namespace: str, operator: OperatorProcess
+) -> None:
+    world.hub.apply(policy(hub_namespace, hub_namespace, "SG"))
+    world.model(hub_namespace, "before")
+    world.ready(hub_namespace, "before", on="sg")
+    with stopped(server):
+        world.model(hub_namespace)
+        placed = world.reports(hub_namespace, "Placed", "NoAbleCluster")
+        assert "cannot be recorded" in placed["message"]
+        assert world.left("sg", hub_namespace) == []
+        assert condition(world.get(hub_namespace, "before"), "Ready")["status"] == "True", "what runs goes on"
+        world.hub.apply(policy(hub_namespace, hub_namespace, "PH"))
+        eventually(lambda: not world.left("sg", hub_namespace, "before"), within=30, what="what is unlawful has gone")
+        assert world.left("ph", hub_namespace, "before") == []
+    for name in ("scorer", "before"):
+        world.ready(hub_namespace, name, on="ph", within=90)
+
+
+def test_an_event_names_the_record_that_it_follows_from(
+    world: World, hub_namespace: str, operator: OperatorProcess
+) -> None:
+    world.hub.apply(policy(hub_namespace, hub_namespace, "SG"))
+    world.model(hub_namespace)
+    world.ready(hub_namespace, on="sg")
+    events = eventually(lambda: world.events(hub_namespace), within=10, what="it is told")
+    named = {each["metadata"].get("annotations", {}).get("domicile.dev/decision", "") for each in events}
+    assert all(each.startswith("sha256:") for each in named), events
+    assert any(f"(decision {each})" in operator.log.read_text() for each in named)
