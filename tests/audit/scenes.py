@@ -98,6 +98,7 @@ WORLDS: Mapping[str, w.World] = {
     "a rule that cannot be evaluated": w.world(policies=(a.policy(rules=[a.rule(expression="nothing.like.it")]),)),
     "policies that allow no place together": w.world(policies=(a.policy(), a.policy("other", everywhere=("DE",)))),
     "two clusters wanted, and one lawful": w.world(model=w.model(placement={"clusterCount": 2})),
+    "nothing can be recorded": w.world(unrecordable="the disk is full"),
     "evidence that ends": w.running("sg", attestations=(w.attested("sg", until=a.NOW + timedelta(hours=1)),)),
 }
 
@@ -105,5 +106,4 @@ SNAPSHOTS: Mapping[str, tuple[Snapshot, datetime]] = {
     **{name: (w.snapshot(state), state.now) for name, state in WORLDS.items()},
     "a hub that is not known": (replace(w.snapshot(w.running()), hub=None), a.NOW),
     "stuck": (replace(w.snapshot(moving()), stuck={"sg": "whether pod x still runs is unknown"}), a.NOW),
-    "nothing can be recorded": (replace(w.snapshot(w.world()), unrecordable="the disk is full"), a.NOW),
 }

@@ -66,6 +66,7 @@ class World:
     """Records, exceptions and so on, by field of the law."""
     labels: Mapping[str, str] | None = field(default_factory=dict[str, str])
     unreadable: tuple[str, ...] = ()
+    unrecordable: str = ""
     there: Mapping[str, Copy] = field(default_factory=dict[str, Copy])
     """By UID of the cluster: what is on it, whether or not it is in sight or registered."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict[str, Refusal])
@@ -136,6 +137,7 @@ def snapshot(state: World) -> Snapshot:
         refusals=state.refusals,
         proven_absent=state.proven_absent,
         unreadable=state.unreadable,
+        unrecordable=state.unrecordable,
     )
 
 

@@ -16,7 +16,7 @@ from domicile.api import (
 )
 from domicile.api.sovereignmodel import FINALIZER
 from domicile.decision import report
-from domicile.decision.outlook import Outlook, Standing
+from domicile.decision.outlook import NOT_RECORDED, Outlook, Standing
 from domicile.decision.plan import Act, AddFinalizer, Place, Plan, ReleaseFinalizer, Wait, Withdraw
 from domicile.decision.snapshot import Refusal, Snapshot
 from domicile.placement import ClusterView, OutOfSight
@@ -28,8 +28,6 @@ CONNECTING_GRACE = timedelta(seconds=10)
 """How long a decision waits for a member's first answer. Then it is out of sight like any other."""
 OUT_OF_SIGHT = "ClusterOutOfSight"
 UNREACHABLE = "Unreachable"
-NOT_RECORDED = "EvidenceStoreDown"
-"""Reason of NotYet while nothing can be recorded."""
 ENDPOINT_LIMIT = 1024
 """What the status takes. A longer address is a member's own doing, and must not stop the decision."""
 

@@ -8,6 +8,8 @@ from domicile.placement import Choice
 from domicile.residency import Judgement, MemberId
 
 State = Literal["Starting", "Serving", "Failing", "OutOfSight", "Leaving"]
+NOT_RECORDED = "EvidenceStoreDown"
+"""Reason of NotYet while nothing can be recorded."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from domicile.api import (
 from domicile.decision.conditions import Claim, summary
 from domicile.decision.conditions import settled as settle_conditions
 from domicile.decision.foresight import audited, foresight, hosting
-from domicile.decision.outlook import Outlook, Standing
+from domicile.decision.outlook import NOT_RECORDED, Outlook, Standing
 from domicile.decision.snapshot import Snapshot
 from domicile.placement import PassedOver
 from domicile.residency import Finding, Judgement, Lawful, MemberId, Uncovered, Unlawful
@@ -34,7 +34,7 @@ _OF_THE_DAY = frozenset(
         "AcceleratorsTooFew",
         "AcceleratorsTooSmall",
         "ClusterOutOfSight",
-        "EvidenceStoreDown",
+        NOT_RECORDED,
         "FenceNotInForce",
         "NoAccelerators",
         "NotNeeded",
@@ -179,6 +179,10 @@ def _cannot_look(seen: Snapshot, member: MemberId) -> str:
 def _placed(seen: Snapshot, outlook: Outlook) -> Claim:
     wanted, choice = seen.whole.spec.placement.cluster_count, outlook.choice
     first = _listed((e.cluster, e.message) for e in _exclusions(outlook))
+    waits = next((p.message for p in choice.passed_over if p.reason == NOT_RECORDED), "")
+    if waits and choice.shortfall:
+        # It is no matter of clusters, and of a hundred of them the first three would say nothing of it.
+        return Claim("Placed", "False", NOT_RECORDED, f"on {len(choice.chosen)} of {_clusters(wanted)}: {waits}")
     if not choice.chosen:
         lawful = any(isinstance(v, Lawful) for v in outlook.judgement.verdicts)
         reason = "NoAbleCluster" if lawful else "NoLawfulCluster"
