@@ -14,6 +14,9 @@ IMPORTS = frozenset(
     }
 )  # fmt: skip
 
+# What of a package that is not pure as a whole may be imported, for who looks at all of the record.
+RECORDS = frozenset({"domicile.audit", "domicile.evidence.dsse", "domicile.evidence.records"})
+
 # Builtins and methods that read a clock, chance or the world, whatever they are called on. `datetime.now` is refused by
 # `now`, `os.environ` by its import and by its name.
 CALLS = frozenset({"open", "input", "print", "breakpoint", "exec", "eval", "__import__", "import_module"})
@@ -25,21 +28,21 @@ ATTRIBUTES = frozenset(
 )  # fmt: skip
 
 
-def impurities(source: str) -> Iterator[str]:
-    """Each place that is not pure, as `line: what`."""
+def impurities(source: str, more: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Each place that is not pure, as `line: what`. `more` are modules that may be imported beside the usual ones."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Import(names=names):
                 for alias in names:
-                    yield from _import(node.lineno, alias.name)
+                    yield from _import(node.lineno, alias.name, more)
             case ast.ImportFrom(module=module, names=names, level=level):
                 if level:
                     yield f"{node.lineno}: relative import"
-                elif module == "domicile":
+                elif module in _WHOLE:
                     for alias in names:
-                        yield from _import(node.lineno, f"domicile.{alias.name}")
+                        yield from _import(node.lineno, f"{module}.{alias.name}", more)
                 else:
-                    yield from _import(node.lineno, module or "")
+                    yield from _import(node.lineno, module or "", more)
             case ast.Call(func=ast.Name(id=name)) if name in CALLS:
                 yield f"{node.lineno}: calls {name}()"
             # Passing `datetime.now` on is as impure as calling it; a field that is called so (`seen.now`) is a value.
@@ -56,8 +59,12 @@ def impurities(source: str) -> Iterator[str]:
 MODULES = frozenset({"datetime", "date", "time", "os", "uuid", "random", "Path", "dt"})
 
 
-def _import(line: int, name: str) -> Iterator[str]:
+_WHOLE = frozenset({"domicile", "domicile.evidence"})
+"""Packages of which it counts what is imported from them."""
+
+
+def _import(line: int, name: str, more: frozenset[str]) -> Iterator[str]:
     parts = name.split(".")
     known = ".".join(parts[:2]) if parts[0] == "domicile" else parts[0]
-    if known not in IMPORTS:
+    if known not in IMPORTS and known not in more and name not in more:
         yield f"{line}: imports {name}"

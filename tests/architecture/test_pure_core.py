@@ -4,16 +4,34 @@ from pathlib import Path
 
 import pytest
 
-from architecture.purity import impurities
+from architecture.purity import RECORDS, impurities
 
 PACKAGE = Path(__file__).parents[2] / "operator" / "domicile"
 PACKAGES = ("api", "decision", "fence", "placement", "residency", "rollout", "serving")
 PURE = sorted(path for package in PACKAGES for path in (PACKAGE / package).rglob("*.py"))
+AUDIT = sorted((PACKAGE / "audit").rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", PURE, ids=[str(path.relative_to(PACKAGE)) for path in PURE])
 def test_a_pure_module_reaches_nothing_outside_itself(path: Path) -> None:
     assert list(impurities(path.read_text())) == []
+
+
+@pytest.mark.parametrize("path", AUDIT, ids=[path.name for path in AUDIT])
+def test_a_decision_is_recorded_and_decided_again_by_what_is_pure(path: Path) -> None:
+    assert list(impurities(path.read_text(), RECORDS)) == []
+
+
+def test_the_modules_of_the_record_were_found() -> None:
+    assert {path.stem for path in AUDIT} >= {
+        "decisions",
+        "ledger",
+        "replay",
+        "settling",
+        "snapshots",
+        "trail",
+        "values",
+    }
 
 
 def test_the_pure_core_was_found() -> None:
@@ -50,6 +68,25 @@ PLANTED = {
     "reads a file": ("path.read_text()", "1: calls .read_text()"),
     "is async": ("async def f(): ...", "1: f is async: what is pure waits for nothing"),
 }
+
+
+NOT_OF_RECORDS = {
+    "imports the log": ("from domicile.evidence import store", "1: imports domicile.evidence.store"),
+    "imports from the log": ("from domicile.evidence.store import Log", "1: imports domicile.evidence.store"),
+    "imports all of evidence": ("from domicile import evidence", "1: imports domicile.evidence"),
+    "imports all of evidence plainly": ("import domicile.evidence", "1: imports domicile.evidence"),
+    "imports keys": ("from domicile.evidence import dsse, keys", "1: imports domicile.evidence.keys"),
+    "imports from the controller": ("from domicile.controller import evidence", "1: imports domicile.controller"),
+}
+
+
+@pytest.mark.parametrize(("source", "found"), NOT_OF_RECORDS.values(), ids=NOT_OF_RECORDS)
+def test_what_keeps_records_is_no_business_of_who_reads_them(source: str, found: str) -> None:
+    assert list(impurities(source, RECORDS)) == [found]
+
+
+def test_records_are_no_business_of_who_decides() -> None:
+    assert list(impurities("from domicile.evidence import dsse")) == ["1: imports domicile.evidence.dsse"]
 
 
 @pytest.mark.parametrize(("source", "found"), PLANTED.values(), ids=PLANTED.keys())
