@@ -39,9 +39,12 @@ class Writer:
         sequence = len(self.tree)
         at = time or BEGAN + timedelta(seconds=sequence)
         payload = records.payload(content(sequence), Place(sequence, self.last, at, epoch, self.origin))
-        envelope = records.sealed(payload, by or self.by)
+        self.put(records.sealed(payload, by or self.by))
+
+    def put(self, envelope: dsse.Envelope) -> None:
+        """Go on by a record."""
         self.tree.append(leaf(envelope.signed))
-        self.last = records.digest(payload)
+        self.last = records.digest(envelope.payload)
         self.lines.append(envelope.line())
 
     def note(self, size: int | None = None) -> str:

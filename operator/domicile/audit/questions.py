@@ -1,7 +1,7 @@
 """What an auditor asks of a log: what ran where and when, by which permit and whose leave, and when a model had no valid verdict. Pure.
 
 A model may run on a cluster from the moment at which that was decided, and may until nothing of it was found there: what is told of it is
-the longest time that it can have been."""
+the longest time that it can have been. Of a log that is not whole as much is told as can be."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class Stay:
     cluster: str
     cluster_uid: str
     since: datetime
-    """When it was decided that it goes there."""
+    """When it was decided that it goes there, or it was found there without that."""
     until: datetime | None = None
     """When nothing of it was found there any more; None: that was not recorded yet."""
     placed: datetime | None = None
@@ -47,7 +47,7 @@ class Permitted:
     ends: datetime
     """When the permit ends by itself."""
     grounds: Value
-    """What it rests on, as residency.Grounds has it."""
+    """What it rests on, as residency.Grounds has it; empty where that is missing from the log."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,12 @@ def stays(trail: Trail) -> tuple[Stay, ...]:
     ended: list[Stay] = []
     there: dict[tuple[str, str], Stay] = {}
     for moment, what, record, act in _happened(trail):
+        if what == "seen":
+            _seen(there, ended, record, trail.values)
+            continue
         key = (_uid(record), act["cluster"][1])
         if what == "decided":
-            there[key] = _permitted(there.get(key) or _new(record, act), record, act, trail.values)
+            there[key] = _permitted(there.get(key) or _new(record, act["cluster"]), record, act, trail.values)
         elif key in there and what == "placed":
             there[key] = replace(there[key], placed=there[key].placed or moment)
         elif key in there and what == "gone":
@@ -76,19 +79,41 @@ def stays(trail: Trail) -> tuple[Stay, ...]:
 
 
 def unheld(trail: Trail, now: datetime) -> tuple[Unheld, ...]:
-    """Every time in which a model was on a cluster and the last verdict on that was unlawful, or had ended."""
-    return tuple(each for stay in stays(trail) for each in _unheld(stay, trail, now))
+    """Every time until then in which a model was on a cluster and the last verdict on that was unlawful, or had ended."""
+    judged: dict[str, list[Record]] = {}
+    for each in trail.decisions.values():
+        if each.body["candidates"]:
+            judged.setdefault(_uid(each), []).append(each)
+    return tuple(
+        each
+        for stay in stays(trail)
+        if stay.since <= now
+        for each in _joined(_unheld(stay, judged.get(stay.uid, ()), trail.values, now))
+    )
 
 
-def exceptions(trail: Trail, at: datetime) -> tuple[Value, ...]:
-    """The ResidencyExceptions that were approved and in force, as the last decision before that moment saw them."""
-    before = [each for each in trail.decisions.values() if each.time <= at]
-    if not before:
-        return ()
-    values = trail.values
-    law = values.get(before[-1].body["seen"]["law"])
-    found = [each for _, each in sorted(values.entries(law["exceptions"]).items())]
-    return tuple(each for each in found if each["spec"].get("approved") and _in_force(each["spec"], at))
+def exceptions(trail: Trail, since: datetime, until: datetime | None = None) -> tuple[Value, ...]:
+    """The ResidencyExceptions that were approved and in force at that moment, or at some time up to `until`, as the decisions of that time
+    saw them, and the last one before it. By name."""
+    last = until or since
+    before = [each for each in trail.decisions.values() if each.time <= last]
+    within = [each for each in before if each.time > since]
+    looked = [*before[: len(before) - len(within)][-1:], *within]
+    found: dict[str, Value] = {}
+    for law in dict.fromkeys(each.body["seen"]["law"] for each in looked):
+        for each in law_of(law, "exceptions", trail.values).values():
+            spec = each["spec"]
+            if spec.get("approved") and _moment(spec["validFrom"]) <= last and since < _moment(spec["validUntil"]):
+                found[each["metadata"]["name"]] = each
+    return tuple(found[name] for name in sorted(found))
+
+
+def law_of(digest: str, kind: str, values: Values) -> Mapping[str, Value]:
+    """The objects of a kind in a law, by name; empty where they are missing from the log."""
+    try:
+        return values.entries(values.get(digest)[kind])
+    except ValueMissing:
+        return {}
 
 
 def approvals(record: Record) -> Sequence[Mapping[str, Any]]:
@@ -105,9 +130,12 @@ def asked_by(record: Record, values: Values) -> str:
 
 
 def candidates(record: Record, values: Values) -> Mapping[str, Value]:
-    """Every cluster, and how every rule fared there; empty where nothing was judged."""
+    """Every cluster, and how every rule fared there; empty where nothing was judged, or it is missing from the log."""
     digest = record.body["candidates"]
-    return dict(sorted(values.entries(digest).items())) if digest else {}
+    try:
+        return dict(sorted(values.entries(digest).items())) if digest else {}
+    except ValueMissing:
+        return {}
 
 
 def named(trail: Trail, beginning: str) -> Iterable[Record]:
@@ -132,10 +160,11 @@ def _happened(trail: Trail) -> list[tuple[datetime, str, Record, Mapping[str, An
             for outcome in trail.outcomes.get((decision.digest, index), ()):
                 if outcome.body["outcome"] in _THERE and act["act"] in _CAME_OF:
                     found.append((outcome.sequence, outcome.time, _CAME_OF[act["act"]], decision, act))
+        found.append((decision.sequence, decision.time, "seen", decision, {}))
     for late in trail.late:
         if late.body["act"] == "Withdraw":
             act = {"cluster": ["", *late.body["of"]]}
-            found.append((late.sequence, datetime.fromisoformat(late.body["done"]), "gone", late, act))
+            found.append((late.sequence, _moment(late.body["done"]), "gone", late, act))
     return [(time, what, record, act) for _, time, what, record, act in sorted(found, key=lambda each: each[0])]
 
 
@@ -147,36 +176,97 @@ def _uid(record: Record) -> str:
     return body["uid"] if "uid" in body else body["context"]["uid"]
 
 
-def _new(record: Record, act: Mapping[str, Any]) -> Stay:
-    name, uid = act["cluster"]
+def _new(record: Record, cluster: Sequence[str]) -> Stay:
+    name, uid = cluster
     return Stay(record.subject.partition("/")[2], _uid(record), name, uid, record.time)
 
 
 def _permitted(stay: Stay, record: Record, act: Mapping[str, Any], values: Values) -> Stay:
     if stay.permits and stay.permits[-1].permit == act["permit"]:
         return stay
-    ends = datetime.fromisoformat(act["until"])
-    permitted = Permitted(record.time, record, act["permit"], ends, values.get(act["grounds"]))
+    grounds = _value(act["grounds"], values)
+    permitted = Permitted(record.time, record, act["permit"], _moment(act["until"]), grounds)
     return replace(stay, permits=(*stay.permits, permitted))
 
 
-def _unheld(stay: Stay, trail: Trail, now: datetime) -> Iterator[Unheld]:
+def _seen(there: dict[tuple[str, str], Stay], ended: list[Stay], record: Record, values: Values) -> None:
+    """What a decision saw on the members. What was found there without having been placed is there. What was never written and was not
+    found on a member in sight is not: who was to write it did not live to, and it is wanted there no more."""
+    uid, seen = _uid(record), record.body["seen"]
+    unwritten = [key for key, stay in there.items() if key[0] == uid and stay.placed is None and stay.permits]
+    if not unwritten and not seen["workloads"]:
+        return
+    placed = [act["cluster"][1] for act in record.body["acts"] if act["act"] == "Place"]
+    listed = [each["clusterUID"] for each in _value(seen["status"], values).get("placements", ())]
+    for name, view in _entries(seen["members"], values).items():
+        member = view["member"]["uid"]
+        if "kubernetes_version" not in view["connection"]:
+            continue  # Out of sight.
+        found = _value(seen["workloads"].get(name), values)
+        if any(found.get(field) for field in _OF_A_WORKLOAD):
+            if (uid, member) not in there and [name, member] not in seen["provenAbsent"]:
+                there[uid, member] = _new(record, (name, member))
+        elif (uid, member) in unwritten and member not in (*placed, *listed):
+            ended.append(replace(there.pop((uid, member)), until=record.time))
+
+
+_OF_A_WORKLOAD: Final = ("inference_service", "companions", "deployments", "pods", "others")
+"""Fields of serving.SeenWorkload, without what nothing runs by alone."""
+
+
+def _unheld(stay: Stay, judged: Iterable[Record], values: Values, now: datetime) -> Iterator[Unheld]:
     """Between two decisions on a model the first one's verdict stands, until it ends."""
-    until = stay.until or now
-    judged = [
-        each
-        for each in trail.decisions.values()
-        if _uid(each) == stay.uid and each.body["candidates"] and stay.since <= each.time < until
-    ]
-    for record, after in zip(judged, [*(each.time for each in judged[1:]), until], strict=False):
-        verdict = candidates(record, trail.values).get(stay.cluster)
-        open_end = stay.until is None and after == until
-        if verdict is None or verdict["uid"] != stay.cluster_uid or not verdict["lawful"]:
-            why = verdict["findings"][0]["message"] if verdict and verdict["findings"] else "it was not judged"
-            yield Unheld(stay, record.time, None if open_end else after, why)
-        elif (ends := datetime.fromisoformat(verdict["until"])) < after:
-            yield Unheld(stay, ends, None if open_end else after, "what the verdict rested on had ended")
+    goes_on = stay.until is None or stay.until > now
+    until = now if stay.until is None or goes_on else stay.until
+    here = [each for each in judged if stay.since <= each.time < until]
+    for record, after in zip(here, [*(each.time for each in here[1:]), until], strict=True):
+        end = None if goes_on and after == until else after
+        found = candidates(record, values)
+        # By its UID: a cluster may have been registered anew under another name.
+        verdict = next((each for each in found.values() if each["uid"] == stay.cluster_uid), None)
+        if verdict is None or not verdict["lawful"]:
+            yield Unheld(stay, record.time, end, _why(stay, found, verdict))
+        elif (ends := _moment(verdict["until"])) < after:
+            yield Unheld(stay, ends, end, "what the verdict rested on had ended")
 
 
-def _in_force(spec: Mapping[str, Any], at: datetime) -> bool:
-    return datetime.fromisoformat(spec["validFrom"]) <= at < datetime.fromisoformat(spec["validUntil"])
+def _why(stay: Stay, found: Mapping[str, Value], verdict: Value | None) -> str:
+    if not found:
+        return "what was judged is missing from the log"
+    if verdict is None:
+        another = f"another cluster was registered as {stay.cluster}"
+        return f"it was not judged: {another if stay.cluster in found else 'the cluster was not registered any more'}"
+    return verdict["findings"][0]["message"] if verdict["findings"] else "it was not lawful, and no reason is recorded"
+
+
+def _joined(found: Iterable[Unheld]) -> Iterator[Unheld]:
+    """Times that follow each other, for the same reason, are one."""
+    before: Unheld | None = None
+    for each in found:
+        if before is not None and before.until == each.since and before.why == each.why:
+            before = replace(before, until=each.until)
+            continue
+        if before is not None:
+            yield before
+        before = each
+    if before is not None:
+        yield before
+
+
+def _value(digest: str | None, values: Values) -> Value:
+    """Empty where there is none, or it is missing from the log."""
+    try:
+        return values.get(digest) if digest else {}
+    except ValueMissing:
+        return {}
+
+
+def _entries(digest: str, values: Values) -> Mapping[str, Value]:
+    try:
+        return values.entries(digest)
+    except ValueMissing:
+        return {}
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
