@@ -25,6 +25,8 @@ class Stay:
     cluster_uid: str
     since: datetime
     """When it was decided that it goes there, or it was found there without that."""
+    begun: Record
+    """The decision of that moment."""
     until: datetime | None = None
     """When nothing of it was found there any more; None: that was not recorded yet."""
     placed: datetime | None = None
@@ -178,7 +180,7 @@ def _uid(record: Record) -> str:
 
 def _new(record: Record, cluster: Sequence[str]) -> Stay:
     name, uid = cluster
-    return Stay(record.subject.partition("/")[2], _uid(record), name, uid, record.time)
+    return Stay(record.subject.partition("/")[2], _uid(record), name, uid, record.time, record)
 
 
 def _permitted(stay: Stay, record: Record, act: Mapping[str, Any], values: Values) -> Stay:

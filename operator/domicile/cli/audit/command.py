@@ -1,6 +1,7 @@
 """The options of `domicile audit`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -108,7 +109,8 @@ def listed(
         for each in looked.trail.decisions.values()
         if (model is None or each.subject == f"SovereignModel/{model}") and (what is None or what in each.body["what"])
     ]
-    click.echo(showing.decisions(looked.trail, found))
+    with _reading():
+        click.echo(showing.decisions(looked.trail, found))
     _in_order(looked)
 
 
@@ -126,8 +128,10 @@ def show(
     looked = _look(log, key_files, checkpoints, origin)
     found = list(questions.named(looked.trail, decision))
     if len(found) != 1:
-        raise Failure(f"{len(found) or 'no'} decisions are {decision}: give its number, or more of its digest")
-    click.echo(showing.decision(looked.trail, found[0]))
+        said = f"{len(found)} decisions are" if found else "no decision is"
+        raise Failure(f"{said} {decision}: give its number, as `audit list` has it, or more of its digest")
+    with _reading():
+        click.echo(showing.decision(looked.trail, found[0]))
     _in_order(looked)
 
 
@@ -145,7 +149,8 @@ def where(
     from domicile.cli.audit import showing
 
     looked = _look(log, key_files, checkpoints, origin)
-    click.echo(showing.where(looked.trail, _moment(at)))
+    with _reading():
+        click.echo(showing.where(looked.trail, _moment(at)))
     _in_order(looked)
 
 
@@ -164,10 +169,61 @@ def unheld(
     from domicile.cli.audit import showing
 
     looked = _look(log, key_files, checkpoints, origin)
-    found = questions.unheld(looked.trail, _moment(at))
-    click.echo(showing.unheld(found))
+    with _reading():
+        found = questions.unheld(looked.trail, _moment(at))
+        click.echo(showing.unheld(found))
     _in_order(looked)
     if found:
+        raise click.exceptions.Exit(NOT_IN_ORDER)
+
+
+@audit.command(epilog=_ENDS)
+@_log
+@click.option(
+    "--to",
+    "directory",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="A directory that is new, or empty.",
+)
+@click.option("--from", "since", metavar="TIME", help="Tell of what was then and after.  [default: the beginning]")
+@click.option("--until", metavar="TIME", help="Tell of what was before that.  [default: now]")
+@click.option("--jurisdiction", metavar="XX", help="Tell of clusters in that country alone, as ISO 3166-1 has it.")
+def export(
+    log: tuple[Path, ...],
+    key_files: tuple[Path, ...],
+    checkpoints: tuple[Path, ...],
+    origin: str | None,
+    directory: Path,
+    since: str | None,
+    until: str | None,
+    jurisdiction: str | None,
+) -> None:
+    """Write the log, a report for people and files for tools into a directory, to hand over.
+
+    A period and a jurisdiction bound what the report and the files tell. The log is always whole: it could not be verified otherwise.
+    """
+    from domicile.api.jurisdiction import COUNTRIES
+    from domicile.cli.audit.export import writing
+    from domicile.cli.audit.export.scope import Scope
+    from domicile.cli.failure import Failure
+
+    now = _moment(None)
+    scope = Scope(
+        _moment(until) if until else now, _moment(since) if since else None, jurisdiction or "", until is not None
+    )
+    if scope.since is not None and scope.since >= scope.until:
+        raise Failure(f"{since} is not before {until or 'now'}")
+    if jurisdiction and jurisdiction not in COUNTRIES:
+        raise Failure(f"{jurisdiction} is no country of ISO 3166-1, such as SG")
+    writing.check(directory)
+    looked = _look(log, key_files, checkpoints, origin)
+    with _reading():
+        said = writing.write(looked, scope, directory, now, origin)
+    click.echo(f"{directory} has the log, report.html and README.txt; {said.replayed} decisions came out the same")
+    _in_order(looked)
+    if said.different.rows:
         raise click.exceptions.Exit(NOT_IN_ORDER)
 
 
@@ -191,6 +247,18 @@ def _look(
     from domicile.cli.audit import source
 
     return source.look(log, key_files, checkpoints, origin)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """While decisions are read. What was signed and is still not as decisions of this version are is told as that."""
+    from domicile.cli.failure import Failure
+
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        said = f"{type(error).__name__} {error}".replace("\n", " ")
+        raise Failure(f"a record is not as records of this version are: {said}") from error
 
 
 def _in_order(looked: "Looked") -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from domicile.audit import Differs, NotReplayed, Record, Replayed, Same, Trail, questions
 from domicile.audit.questions import Unheld
+from domicile.cli.audit.harmless import harmless
 from domicile.cli.audit.source import Looked
 from domicile.cli.table import table
 from domicile.evidence.base64text import encoded
@@ -28,13 +29,13 @@ def verified(looked: Looked) -> str:
         lines.append(
             "nothing was changed, left out, put in, cut off or written anew, as far as these keys and checkpoints show"
         )
-    return "\n".join(lines)
+    return _said(lines)
 
 
 def wrong(looked: Looked) -> str:
     """What is not in order; empty where all is."""
     found = [f"{each.reason}: {each.message}" for each in looked.report.findings]
-    return "\n".join([*found, *(f"Odd: {each}" for each in looked.trail.odd)])
+    return _said([*found, *(f"Odd: {each}" for each in looked.trail.odd)])
 
 
 def replayed(again: Sequence[tuple[Record, Replayed]]) -> str:
@@ -51,9 +52,7 @@ def replayed(again: Sequence[tuple[Record, Replayed]]) -> str:
             case _:
                 pass
     same = sum(isinstance(found, Same) for _, found in again)
-    return "\n".join(
-        [*lines, f"{same} of {len(again)} decisions, made again from what was recorded, are the same bytes"]
-    )
+    return _said([*lines, f"{same} of {len(again)} decisions, made again from what was recorded, are the same bytes"])
 
 
 def decisions(trail: Trail, found: Iterable[Record]) -> str:
@@ -70,7 +69,7 @@ def decisions(trail: Trail, found: Iterable[Record]) -> str:
         )
         for each in found
     ]
-    return "\n".join(table(rows)) if len(rows) > 1 else "there is no such decision"
+    return _said(table(rows)) if len(rows) > 1 else "there is no such decision"
 
 
 def decision(trail: Trail, record: Record) -> str:
@@ -93,7 +92,7 @@ def decision(trail: Trail, record: Record) -> str:
         lines += ["", *table(rows)]
     choice: Mapping[str, Any] = body["choice"] or {"passedOver": []}
     lines += [f"passed over {', '.join(p['clusters'])}: {p['message']} [{p['reason']}]" for p in choice["passedOver"]]
-    return "\n".join(lines)
+    return _said(lines)
 
 
 def where(trail: Trail, at: datetime) -> str:
@@ -119,7 +118,7 @@ def where(trail: Trail, at: datetime) -> str:
             )
     lines = table(rows) if len(rows) > 1 else [f"nothing ran anywhere at {_time(at)}, as far as is recorded"]
     held = questions.exceptions(trail, at)
-    return "\n".join([*lines, *(f"in force: {_exception(each)}" for each in held)])
+    return _said([*lines, *(f"in force: {_exception(each)}" for each in held)])
 
 
 def unheld(found: Iterable[Unheld]) -> str:
@@ -130,9 +129,7 @@ def unheld(found: Iterable[Unheld]) -> str:
         for each in found
     ]
     return (
-        "\n".join(table(rows))
-        if len(rows) > 1
-        else "no model was anywhere without a valid verdict, as far as is recorded"
+        _said(table(rows)) if len(rows) > 1 else "no model was anywhere without a valid verdict, as far as is recorded"
     )
 
 
@@ -187,6 +184,11 @@ def _open(trail: Trail) -> Iterator[str]:
         for intent in acts.values()
     )
     yield from sorted(counted)
+
+
+def _said(lines: Iterable[str]) -> str:
+    """What was recorded was written by others: it begins no line, and moves no cursor."""
+    return "\n".join(map(harmless, lines))
 
 
 def _model(record: Record) -> str:

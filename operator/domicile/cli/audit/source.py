@@ -20,27 +20,34 @@ class Looked:
     origin: str
     report: Report
     trail: Trail
+    segments: tuple[Segment, ...]
+    """As they were read."""
+    keys: tuple[PublicKey, ...]
+    """Those that were given."""
+    checkpoints: tuple[Witnessed, ...]
+    """Those that were given."""
 
 
 def look(
     paths: Iterable[Path], key_files: Iterable[Path], checkpoints: Iterable[Path], origin: str | None = None
 ) -> Looked:
     """Read and verify a log. Raises Failure where there is nothing to read, or no key."""
-    segments = [segment for path in paths for segment in _segments(path)]
+    segments = tuple(segment for path in paths for segment in _segments(path))
     named = origin or _named(segments)
     trail = Trail()
-    kept = [Witnessed(path.name, _text(path)) for path in checkpoints]
-    report = verify(named, segments, keys.by_id(map(_key, key_files)), kept, trail.take)
-    return Looked(named, report, trail)
+    known = keys.by_id(map(_key, key_files))
+    kept = tuple(Witnessed(path.name, _text(path)) for path in checkpoints)
+    report = verify(named, segments, known, kept, trail.take)
+    return Looked(named, report, trail, segments, tuple(known.values()), kept)
 
 
 def _segments(path: Path) -> list[Segment]:
-    files = sorted(each for each in path.iterdir() if NAME.fullmatch(each.name)) if path.is_dir() else [path]
-    if not files:
-        raise Failure(
-            f"{path} has no segments of a log: give the directory that --evidence names, or the files of an export"
-        )
     try:
+        files = sorted(each for each in path.iterdir() if NAME.fullmatch(each.name)) if path.is_dir() else [path]
+        if not files:
+            raise Failure(
+                f"{path} has no segments of a log: give the directory that --evidence names, or the files of an export"
+            )
         found = [Segment(each.name, each.read_bytes()) for each in files]
     except OSError as error:
         raise Failure(f"{error.filename} cannot be read: {error.strerror}") from error

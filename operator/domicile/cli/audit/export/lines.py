@@ -1,0 +1,117 @@
+"""Decisions and stays as plain JSON, for tools: what the log names by digest is put in where it is named."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from domicile.audit import Record, Trail, ValueMissing, Values, moment, questions
+from domicile.audit.questions import Permitted, Stay
+from domicile.cli.audit.export.attested import Attested
+from domicile.cli.audit.export.scope import Scope
+
+Line = dict[str, Any]
+
+
+def decisions(trail: Trail, attested: Attested, scope: Scope) -> Iterator[Line]:
+    """One object a decision of the period, in the order of the log. Of a jurisdiction: those that judged a cluster there."""
+    for record in trail.decisions.values():
+        if scope.has(record.time):
+            line = _decision(trail, record, attested)
+            places = tuple(place for each in line["candidates"] for place in each["workers"])
+            if scope.concerns(places):
+                yield line
+
+
+def stays(found: tuple[Stay, ...], attested: Attested, scope: Scope) -> Iterator[Line]:
+    """One object for each time of a model on a cluster."""
+    for stay in found:
+        line = _stay(stay, attested)
+        if scope.touches(stay.since, stay.until) and scope.concerns(tuple(line["workers"])):
+            yield line
+
+
+def places_of(stay: Stay, attested: Attested) -> tuple[str, ...]:
+    """Where the worker nodes stood, over all of its permits."""
+    permitted = [each.decision for each in stay.permits] or [stay.begun]
+    found = [attested.chosen(each, stay.cluster, stay.cluster_uid) for each in permitted]
+    return tuple(dict.fromkeys(place for each in found for place in each))
+
+
+def _decision(trail: Trail, record: Record, attested: Attested) -> Line:
+    body, values = record.body, trail.values
+    coverage: Mapping[str, Any] = body["coverage"] or {}
+    return {
+        "record": record.sequence,
+        "digest": record.digest,
+        "time": moment(record.time),
+        "decided": body["decided"],
+        "term": record.epoch,
+        "what": body["what"],
+        "model": record.subject.partition("/")[2],
+        "uid": body["context"]["uid"],
+        "askedBy": questions.asked_by(record, values),
+        "dataClasses": coverage.get("dataClasses", []),
+        "policies": coverage.get("policies", []),
+        "audits": coverage.get("audits", []),
+        "candidates": [
+            {"cluster": name, "workers": attested.places(record, name, found["uid"]), **found}
+            for name, found in questions.candidates(record, values).items()
+        ],
+        "choice": body["choice"],
+        "acts": [_act(act, outcomes, values) for act, outcomes in trail.acts_of(record)],
+        "approvals": list(questions.approvals(record)),
+        "decidedBy": {key: body["context"].get(key) for key in ("identity", "version")},
+    }
+
+
+def _act(act: Mapping[str, Any], outcomes: tuple[Record, ...], values: Values) -> Line:
+    line: Line = {key: value for key, value in act.items() if key not in ("cluster", "grounds")}
+    if "cluster" in act:
+        line["cluster"], line["clusterUID"] = act["cluster"]
+    if "grounds" in act:
+        line["grounds"] = _grounds(act["grounds"], values)
+    line["outcomes"] = [_outcome(each) for each in outcomes]
+    return line
+
+
+def _grounds(digest: str, values: Values) -> Any:
+    try:
+        return values.get(digest)
+    except ValueMissing:
+        return None
+
+
+def _outcome(record: Record) -> Line:
+    said = {key: record.body[key] for key in ("outcome", "reason", "message", "wrote") if key in record.body}
+    return {"record": record.sequence, "time": moment(record.time), **said}
+
+
+def _stay(stay: Stay, attested: Attested) -> Line:
+    return {
+        "model": stay.model,
+        "uid": stay.uid,
+        "cluster": stay.cluster,
+        "clusterUID": stay.cluster_uid,
+        "workers": list(places_of(stay, attested)),
+        "from": moment(stay.since),
+        "placed": _moment(stay.placed),
+        "until": _moment(stay.until),
+        "permits": [_permit(each, stay, attested) for each in stay.permits],
+        "artifacts": sorted({each for permit in stay.permits for each in permit.grounds.get("artifacts", ())}),
+    }
+
+
+def _permit(permit: Permitted, stay: Stay, attested: Attested) -> Line:
+    grounds = permit.grounds
+    return {
+        "from": moment(permit.since),
+        "permit": permit.permit,
+        "ends": moment(permit.ends),
+        "decision": permit.decision.sequence,
+        "workers": list(attested.chosen(permit.decision, stay.cluster, stay.cluster_uid)),
+        **{key: grounds.get(key, []) for key in ("policies", "attestations", "records", "exceptions", "artifacts")},
+    }
+
+
+def _moment(time: datetime | None) -> str | None:
+    return None if time is None else moment(time)
