@@ -1,6 +1,6 @@
 """The options of `domicile audit`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -250,7 +250,7 @@ def _look(
 
 
 @contextmanager
-def _reading() -> Iterator[None]:
+def _reading() -> Generator[None]:
     """While decisions are read. What was signed and is still not as decisions of this version are is told as that."""
     from domicile.cli.failure import Failure
 

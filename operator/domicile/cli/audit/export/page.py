@@ -2,6 +2,7 @@
 
 All that was recorded was written by others: it is escaped, and what is not seen is spelled out."""
 
+import re
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,6 +13,8 @@ from domicile.cli.audit.harmless import harmless
 
 _REPORT: Final = "report.html.jinja"
 _README: Final = "README.txt.jinja"
+_LONGEST: Final = 34
+"""Characters of a word that a column of a table on A4 has room for."""
 
 
 def html(report: Report) -> str:
@@ -24,7 +27,7 @@ def html(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return pages.get_template(_REPORT).render(report=report)
+    return pages.get_template(_REPORT).render(report=report, unbroken=_unbroken)
 
 
 def readme(**said: Any) -> str:
@@ -39,6 +42,11 @@ def readme(**said: Any) -> str:
         keep_trailing_newline=True,
     )
     return texts.get_template(_README).render(**said)
+
+
+def _unbroken(line: str) -> bool:
+    """Whether a word of it is too long for a column."""
+    return any(len(word) > _LONGEST for word in re.split(r"[\s-]", line))
 
 
 def _harmless(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from domicile.audit import Record, Trail, questions
@@ -19,7 +20,8 @@ class Section:
 
     country: str
     outline: Outline
-    summary: str
+    summary: Row
+    """Its line in the table of all jurisdictions."""
     ran: Table
     where: Table
     refused: Table
@@ -35,14 +37,12 @@ def section(place: str, told: Told) -> Section:
     unheld = [each for each in told.unheld if place in map(country, told.of_stay(each.stay))]
     models, clusters = {stay.uid for stay in here}, {stay.cluster_uid for stay in here}
     without = sum(((each.until or told.scope.until) - each.since).total_seconds() for each in unheld)
-    summary = (
-        f"Models that were here: {len(models)}. Clusters that they were on: {len(clusters)}. Reasons for which clusters here were refused:"
-        f" {len(told.refused.get(place, {}))}. Time without a valid verdict: {tables.lasted(without) if unheld else 'none'}."
-    )
+    refused = told.refused.get(place, {})
+    said = tables.lasted(without) if unheld else "none"
     return Section(
         place,
         outline(place),
-        summary,
+        (str(len(models)), str(len(clusters)), str(len(refused)), said),
         table(
             ("Model, asked by", "Cluster, nodes in", "From", "Until", "Permits, policies", "Artifacts"),
             (_ran(stay, told) for stay in here),
@@ -50,7 +50,7 @@ def section(place: str, told: Told) -> Section:
             "stays.jsonl",
         ),
         _where(here, told),
-        _refused(told.refused.get(place, {})),
+        _refused(refused),
         _approved(here, told.trail),
         _excepted(place, told),
         table(
@@ -112,16 +112,15 @@ def _attestation(name: str, stay: Stay, decision: Record, thing: Mapping[str, An
 def _refused(found: Mapping[Why, Count]) -> Table:
     rows = [
         (
-            why.reason,
-            tuple(each for each in (why.policy, why.rule) if each) or "-",
+            tuple(each for each in (why.reason, why.policy, why.rule) if each),
             why.basis,
-            (f"{len(n.models)} models", f"{len(n.clusters)} clusters", f"{len(n.decisions)} decisions"),
+            (f"models: {len(n.models)}", f"clusters: {len(n.clusters)}", f"decisions: {len(n.decisions)}"),
             (tables.time(n.first), tables.time(n.last)),
             f"such as: {n.message}",
         )
         for why, n in sorted(found.items(), key=lambda pair: (-len(pair[1].decisions), pair[0].reason, pair[0].rule))
     ]
-    head = ("Reason", "Policy, rule", "Basis of the rule", "Count", "First, last", "What was said")
+    head = ("Reason, policy, rule", "Basis of the rule", "Count", "First, last", "What was said")
     return table(head, rows, "Nothing was refused or held here.")
 
 
@@ -176,4 +175,5 @@ def _unheld(each: Unheld, scope: Scope) -> Row:
 
 
 def _valid(spec: Mapping[str, Any]) -> tables.Cell:
-    return f"from {spec['validFrom']}", f"until {spec['validUntil']}"
+    since, until = (tables.time(datetime.fromisoformat(spec[key])) for key in ("validFrom", "validUntil"))
+    return f"from {since}", f"until {until}"

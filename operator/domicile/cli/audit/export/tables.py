@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 Cell = str | tuple[str, ...]
@@ -39,7 +39,7 @@ def table(head: tuple[str, ...], rows: Iterable[Row], nothing: str, further: str
 
 def time(moment: datetime | None, without: str = "still there") -> str:
     """To the second, in UTC."""
-    return without if moment is None else moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return without if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def lasted(seconds: float) -> str:
@@ -55,7 +55,7 @@ def lasted(seconds: float) -> str:
 def basis(found: Mapping[str, Any] | None) -> Cell:
     """What a rule rests on, as its policy says it."""
     if not found:
-        return "none stated by the policy"
+        return "no source stated: the policy's own"
     source = ", ".join(str(found[key]) for key in ("source", "clause") if found.get(key))
     return (f"{found.get('type', '-')}", source, f"as of {found.get('asOf', '-')}")
 

@@ -60,9 +60,9 @@ class Told:
 
     @property
     def countries(self) -> tuple[str, ...]:
-        """Those in which something ran, or that were judged."""
+        """Those in which something ran, and then those that were judged alone."""
         ran = {country(place) for stay in self.stays for place in self.of_stay(stay)}
-        found = sorted(ran | set(self.refused))
+        found = [*sorted(ran), *sorted(set(self.refused) - ran)]
         return tuple(each for each in found if self.scope.concerns((each,)))
 
     def of_stay(self, stay: Stay) -> tuple[str, ...]:

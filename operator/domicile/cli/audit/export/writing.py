@@ -43,7 +43,7 @@ def write(looked: Looked, scope: Scope, directory: Path, made: datetime, origin:
         version=_VERSION,
         filtered=said.filtered,
         in_order=said.in_order,
-        until=tables.time(scope.until),
+        until=tables.time(scope.until).replace(" ", "T"),
         keys=[(name, key.keyid) for name, key in keys.items()],
         options=_options(keys, kept, origin),
     )
