@@ -1,6 +1,6 @@
 """Logs of decisions for tests: real decisions on worlds, recorded as the operator records them, at times that a test names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -80,6 +80,16 @@ class Chronicle(Writer):
         subject = f"SovereignModel/{state.model.metadata.namespace}/{state.model.metadata.name}"
         act = decision.Withdraw(a.member(cluster))
         self.add(audit.late(_uid(state), subject, act, minutes(done)), minutes(recorded))
+
+    def late_release(self, state: World, done: float) -> None:
+        """Record that the model was let go while nothing could be recorded."""
+        self.add(
+            audit.late(_uid(state), "SovereignModel/x/y", decision.ReleaseFinalizer(), minutes(done)), minutes(done)
+        )
+
+    def values(self, found: Mapping[str, Any], state: World) -> None:
+        """Record values."""
+        self.add(Content(audit.VALUES, "Values", audit.digest_of({"of": sorted(found)}), {"values": found}), state.now)
 
     def open(self, state: World) -> dict[ActKey, Intent]:
         """Acts on the model that were begun and have no end."""
