@@ -21,6 +21,9 @@ STORY = (
     "checked  Singapore has nothing of it any more",
     "the finalizer kept it on the hub",
     "checked  when it went, ph had nothing left of it",
+    "nothing was changed, left out, put in, cut off or written anew",
+    "decisions, made again from what was recorded, are the same bytes",
+    "checked  the log is whole, agrees with what Singapore keeps of it",
 )
 
 

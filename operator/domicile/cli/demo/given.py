@@ -171,7 +171,8 @@ async def _start_again(journal: Journal, given: Given, eyes: Eyes) -> Given:
     # The people and the model do not matter for this.
     nothing = model.Trained(b"", (), (), ())
     again = world(given, None, False, journal.work, nothing)
-    running = operating.start(await operating.identity(again, eyes.hub), journal.work, {}, outlive=False)
+    identity, evidence = await operating.identity(again, eyes.hub), await operating.evidence(journal.work, eyes.hub)
+    running = operating.start(identity, journal.work, evidence, {}, outlive=False)
     journal.change_given(lambda given: replace(given, operator=running.process.pid))
     await operating.ready(running)
     return replace(given, operator=running.process.pid)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from domicile import kube
-from domicile.api import RegionalCluster, SovereignModel
+from domicile.api import HubClaim, RegionalCluster, SovereignModel
 from domicile.cli.demo.waiting import NotYet
 
 Object = Mapping[str, Any]
@@ -19,6 +19,7 @@ GPU: Final = "nvidia.com/gpu"
 
 MODELS: Final = kube.Resource("domicile.dev", "v1alpha1", SovereignModel.info.plural, namespaced=True)
 CLUSTERS: Final = kube.Resource("domicile.dev", "v1alpha1", RegionalCluster.info.plural, namespaced=False)
+CLAIMS: Final = kube.Resource("domicile.dev", "v1alpha1", HubClaim.info.plural, namespaced=False)
 OF_A_MODEL: Final = (
     kube.Resource("serving.kserve.io", "v1beta1", "inferenceservices", namespaced=True),
     kube.Resource("serving.kserve.io", "v1alpha1", "servingruntimes", namespaced=True),

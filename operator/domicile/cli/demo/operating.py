@@ -28,7 +28,7 @@ INSTALLATION_FILE: Final = "domicile.yaml"
 PEOPLE_FILE: Final = "people.yaml"
 LOG: Final = "operator.log"
 EVIDENCE: Final = "evidence"
-"""Directory of the log of decisions."""
+"""Directory of the logs of decisions, one a hub."""
 LOG_LINES_SHOWN: Final = 20
 _PROBE_OF_TEAM: Final = "probe-of-team.yaml"
 _PROBES_OF_GOVERNANCE: Final = "probes-of-governance.yaml"
@@ -103,7 +103,13 @@ async def identity(world: World, hub: kube.KubeClient) -> Path:
     return file
 
 
-def start(hub: Path, work: Path, environment: Mapping[str, str], *, outlive: bool) -> Running:
+async def evidence(work: Path, hub: kube.KubeClient) -> Path:
+    """Where what is decided on this hub is recorded: each demo on this machine has a hub of its own."""
+    uid = (await hub.get(kube.NAMESPACES, "kube-system"))["metadata"]["uid"]
+    return work / EVIDENCE / uid
+
+
+def start(hub: Path, work: Path, evidence: Path, environment: Mapping[str, str], *, outlive: bool) -> Running:
     """Start `domicile operator`. Unless it is to outlive us it ends when we do, however that comes."""
     log = work / LOG
     port = free_port()
@@ -111,7 +117,7 @@ def start(hub: Path, work: Path, environment: Mapping[str, str], *, outlive: boo
         "operator",
         f"--namespace={installation.NAMESPACE}",
         f"--kubeconfig={hub}",
-        f"--evidence={work / EVIDENCE}",
+        f"--evidence={evidence}",
         "--health-host=127.0.0.1",
         f"--health-port={port}",
         *(() if outlive else ("--stop-with-stdin",)),

@@ -150,7 +150,8 @@ async def _perform(
             say.says(line)
         await operating.install(world, eyes.hub, say)
         identity = await operating.identity(world, eyes.hub)
-        running = operating.start(identity, world.work, environment, outlive=outlive)
+        evidence = await operating.evidence(world.work, eyes.hub)
+        running = operating.start(identity, world.work, evidence, environment, outlive=outlive)
         pid = running.process.pid
         journal.change_given(lambda given: replace(given, operator=pid))
         # The operator takes seconds to start; meanwhile the rest of the hub is set up.

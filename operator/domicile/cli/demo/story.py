@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from domicile import kube
-from domicile.cli.demo import model, observing, texts
+from domicile.cli.demo import model, observing, operating, texts
 from domicile.cli.demo.narration import Narrator
 from domicile.cli.demo.observing import HELD, MODEL, NAMESPACE, Object
 from domicile.cli.demo.waiting import NotObserved, NotYet, eventually
@@ -24,6 +24,7 @@ _LEAST_GPU_MIB: Final = 16 * 1024
 MODEL_FILE: Final = "fraud-scorer.yaml"
 HELD_FILE: Final = "churn-forecast.yaml"
 POLICY_FILE: Final = "retail-customer-data.yaml"
+CHECKPOINT: Final = "checkpoint.txt"
 
 
 @dataclass
@@ -247,6 +248,23 @@ async def team_deletes(on: Stage) -> None:
     await on.world.team.shows(on.say, "get", "sovereignmodels", f"--namespace={NAMESPACE}")
 
 
+async def auditor_looks(on: Stage) -> None:
+    """With nothing but the log, its key and what a member keeps: is it whole, and would it be decided so again?"""
+    log = await operating.evidence(on.world.work, on.eyes.hub)
+    claim = await on.eye(on.world.home).get(observing.CLAIMS, "domicile")
+    (on.world.work / CHECKPOINT).write_text(claim["spec"]["evidence"])
+    options = (str(log), "--key", str(log / "key.pem"), "--checkpoint", CHECKPOINT)
+    for command in ("list", "verify", "replay"):
+        answer = await on.world.governance.domicile("audit", command, *options)
+        on.say.command("auditor", f"domicile audit {command} {' '.join(options)}")
+        if answer.code != 0:
+            raise NotObserved(f"the evidence is not in order:\n     {answer.stdout}{answer.stderr}")
+        on.say.output(answer.stdout.rstrip())
+    on.say.seen(
+        f"the log is whole, agrees with what {on.world.home.country} keeps of it, and every decision comes out the same again"
+    )
+
+
 def steps(world: World) -> tuple[Step, ...]:
     """The story's steps, with their titles."""
     home, next_home = world.home.country, world.next_home.country
@@ -259,6 +277,7 @@ def steps(world: World) -> tuple[Step, ...]:
         ("A model with data that no policy covers is held", held_without_policy),
         (f"Governance moves customer.pii to {next_home}", policy_changes),
         ("The team deletes its models", team_deletes),
+        ("An auditor reads what was recorded", auditor_looks),
     )
 
 
