@@ -52,6 +52,7 @@ def test_the_whole_of_an_account() -> None:
 
 SORTS: dict[str, tuple[str, ...]] = {
     "nothing done yet": ("Placed",),
+    "decided, and nothing there": ("Placed",),
     "serving": ("Observed",),
     "moving away from what became unlawful": ("Evicted",),
     "deleted, and running": ("Withdrawn",),

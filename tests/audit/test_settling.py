@@ -66,6 +66,18 @@ def test_each_act_is_looked_at_by_itself() -> None:
     assert audit.settle([ph, PLACE], seen) == ((PLACE, "FoundDone"),)
 
 
+NO_MORE: dict[str, tuple[Snapshot, Ended | None]] = {
+    "there": (w.snapshot(there()), "FoundDone"),
+    "not there": (w.snapshot(w.world()), "Overtaken"),
+    "out of sight": (w.snapshot(w.hidden(w.world(), "sg")), None),
+}
+
+
+@pytest.mark.parametrize(("seen", "end"), NO_MORE.values(), ids=NO_MORE)
+def test_an_act_that_is_decided_on_no_longer_was_done_or_given_up(seen: Snapshot, end: Ended | None) -> None:
+    assert audit.overtaken([PLACE], seen) == (() if end is None else ((PLACE, end),))
+
+
 OF_THE_GONE: dict[str, tuple[Intent, Ended]] = {
     "placed": (PLACE, "Overtaken"),
     "withdrawn": (WITHDRAW, "FoundDone"),

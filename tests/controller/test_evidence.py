@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,16 @@ from controller.recording import Recorder
 from controller.test_carry_out import carry_out, planned
 from controller.test_whole_pass import Killed, Shell, message, placed_shell
 from decision import world as w
-from domicile import audit, kube
+from domicile import audit, decision, kube
 from domicile.audit import Same, replay
 from domicile.controller import evidence as module
 from domicile.controller.evidence import Evidence, NotRecorded, Recorded
 from domicile.controller.memory import Memory
-from domicile.controller.opening import Directory
-from domicile.decision import Place, Refusal, ReleaseFinalizer, Withdraw
+from domicile.controller.opening import Database, Directory, Signing, opening
+from domicile.decision import Place, Plan, Refusal, ReleaseFinalizer, Snapshot, Withdraw
 from domicile.decision.plan import Act
 from domicile.evidence import dsse
+from domicile.evidence.records import Content
 from domicile.evidence.store import StoreDown
 from waiting import eventually
 
@@ -193,6 +195,22 @@ async def test_an_act_that_is_not_wanted_any_more_is_overtaken() -> None:
     assert recorder.story == ["Placed", "Overtaken sg", "Placed"]
 
 
+async def test_an_act_that_is_not_wanted_any_more_and_was_done_is_found_done() -> None:
+    """The member did it, and its answer was lost."""
+    recorder = await opened()
+    await decided(recorder, PLACING)
+    await decided(recorder, SERVES)
+    assert recorder.story == ["Placed", "FoundDone sg", "Observed"]
+
+
+async def test_an_act_on_a_member_that_went_out_of_sight_stays_open() -> None:
+    """Nobody knows whether it was done."""
+    recorder = await opened()
+    await decided(recorder, PLACING)
+    await decided(recorder, w.hidden(STARTING, "sg"))
+    assert (recorder.story, still_open(recorder)) == (["Placed", "Observed"], ["Place sg"])
+
+
 async def test_drift_that_is_put_right_is_told_under_the_decision_that_stands() -> None:
     recorder = await opened()
     first = await decided(recorder, PLACING)
@@ -289,6 +307,29 @@ async def test_what_went_meanwhile_is_told_later_with_its_moment() -> None:
     assert recorder.trail.late[0].body["done"] == audit.moment(a.NOW)
 
 
+async def begun_and_down() -> Recorder:
+    """The store went down between the intent and the act."""
+    recorder = await opened()
+    await decided(recorder, GOING)
+    recorder.storage.failing = FULL
+    with pytest.raises(NotRecorded):
+        await decided(recorder, PLACING)
+    return recorder
+
+
+async def test_what_was_begun_before_is_told_under_its_decision() -> None:
+    recorder = await begun_and_down()
+    await recorder.evidence.done(UNRECORDED, act(GOING, Withdraw))
+    assert await up(recorder) == ["Withdrawn", "Done sg"]
+    assert still_open(recorder) == []
+
+
+async def test_what_failed_of_what_was_begun_before_is_told_too() -> None:
+    recorder = await begun_and_down()
+    await recorder.evidence.failed(UNRECORDED, act(GOING, Withdraw), "Forbidden", "may not")
+    assert await up(recorder) == ["Withdrawn", "Failed sg"]
+
+
 async def test_an_outcome_that_cannot_be_recorded_is_owed_and_told_once() -> None:
     recorder = await opened()
     first = await decided(recorder, PLACING)
@@ -370,7 +411,40 @@ async def test_each_time_that_it_can_be_recorded_again_is_a_record() -> None:
 # What has no form as a record.
 
 
+def odd(state: w.World, said: Any) -> tuple[Plan, Snapshot, datetime]:
+    """The member says this of the model, beside what is usual."""
+    seen = w.snapshot(w.on(state, "sg"))
+    service = seen.seen["sg"].inference_service
+    assert service is not None
+    there = replace(seen.seen["sg"], inference_service=replace(service, manifest={**service.manifest, "said": said}))
+    seen = replace(seen, seen={**seen.seen, "sg": there})
+    plan = decision.decide(seen, state.now)
+    assert isinstance(plan, Plan)
+    return plan, seen, state.now
+
+
 TOO_LONG = "x" * (600 << 10)
+ODD: dict[str, Any] = {
+    "what is too large": TOO_LONG,
+    "what is no number of JSON": float("nan"),
+    "what is no text": bytes([0xED, 0xA0, 0x80]).decode("utf-8", "surrogatepass"),
+    "what is of no known sort": {1: {"a": 1}, "b": 2},
+}
+
+
+@pytest.mark.parametrize("said", ODD.values(), ids=ODD)
+async def test_what_has_no_form_as_a_record_is_not_placed(said: Any) -> None:
+    recorder = await opened()
+    with pytest.raises(NotRecorded):
+        await recorder.evidence.decided(*odd(PLACING, said))
+    assert (recorder.story, recorder.evidence.down) == ([], "")
+
+
+@pytest.mark.parametrize("said", ODD.values(), ids=ODD)
+async def test_what_has_no_form_as_a_record_goes_all_the_same(said: Any) -> None:
+    log: list[str] = []
+    done = await carry_out(log)(*odd(UNLAWFUL, said), Memory())
+    assert (log, done.failed) == (["withdraw sg"], True)
 
 
 async def test_an_outcome_that_has_no_form_as_a_record_is_told_to_people(caplog: pytest.LogCaptureFixture) -> None:
@@ -378,6 +452,15 @@ async def test_an_outcome_that_has_no_form_as_a_record_is_told_to_people(caplog:
     await recorder.evidence.failed(await decided(recorder, PLACING), act(PLACING), "Odd", TOO_LONG)
     assert (recorder.story, recorder.evidence.down) == (["Placed"], "")
     assert "has no form as a record" in caplog.text
+
+
+async def test_an_outcome_that_has_no_form_as_a_record_keeps_no_other_from_being_told() -> None:
+    recorder = await opened()
+    first = await decided(recorder, PLACING)
+    recorder.storage.failing = FULL
+    await recorder.evidence.done(first, act(PLACING), "InferenceService")
+    await recorder.evidence.failed(first, act(PLACING), "Odd", TOO_LONG)
+    assert await up(recorder) == ["Placed", "Done sg"]
 
 
 # Opening.
@@ -409,15 +492,23 @@ async def test_a_log_that_was_changed_is_not_gone_on_with() -> None:
     assert (await refused(recorder)).startswith("the log in memory is not as it was written")
 
 
+async def test_a_log_of_another_version_is_not_gone_on_with() -> None:
+    recorder = await opened()
+    assert recorder.evidence._log is not None
+    odd = Content(audit.DECISION, "SovereignModel/x/y", a.DIGEST, {"of": "another version"})
+    await recorder.evidence._log.append(odd, recorder.epoch)
+    assert (await refused(recorder)).startswith("record 1 is not as records of this version are: KeyError")
+
+
 async def test_a_key_that_is_missing_is_told(tmp_path: Path) -> None:
-    missing = Directory(tmp_path, lambda: a.NOW, key=tmp_path / "mounted" / "key.pem")
+    missing = Directory(tmp_path, Signing(tmp_path / "mounted" / "key.pem"), lambda: a.NOW)
     assert (await refused(await opened(), missing)).startswith(f"the key in {tmp_path}/mounted/key.pem cannot be used")
 
 
 async def test_a_log_goes_on_with_the_key_that_was_made_beside_it(tmp_path: Path) -> None:
     recorder = Recorder()
     for count in (1, 2):
-        recorder.next_process().opening = Directory(tmp_path, lambda: a.NOW)
+        recorder.next_process().opening = Directory(tmp_path, Signing(), lambda: a.NOW)
         evidence = await recorder.opened()
         assert (evidence.down, len(evidence._log or ())) == ("", count)
         await evidence.close()
@@ -425,13 +516,13 @@ async def test_a_log_goes_on_with_the_key_that_was_made_beside_it(tmp_path: Path
 
 async def test_a_log_goes_on_with_another_key_where_the_one_before_is_known(tmp_path: Path) -> None:
     recorder = Recorder()
-    recorder.next_process().opening = Directory(tmp_path, lambda: a.NOW)
+    recorder.next_process().opening = Directory(tmp_path, Signing(), lambda: a.NOW)
     await (await recorder.opened()).close()
     retired = (tmp_path / "key.pem").rename(tmp_path / "retired.pem")
     public = load_pem_private_key(retired.read_bytes(), None).public_key()
     before = tmp_path / "before.pem"
     before.write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    recorder.next_process().opening = Directory(tmp_path, lambda: a.NOW, keys_before=(before,))
+    recorder.next_process().opening = Directory(tmp_path, Signing(keys_before=(before,)), lambda: a.NOW)
     evidence = await recorder.opened()
     assert (evidence.down, len(evidence._log or ())) == ("", 2)
     await evidence.close()
@@ -560,6 +651,23 @@ async def test_what_was_settled_is_not_looked_at_again() -> None:
     recorder = await left(PLACING)
     await settled(recorder, STARTING)
     assert await settled(recorder, BEGUN) == ["Placed", "FoundDone sg"]
+
+
+async def test_what_cannot_be_seen_stays_open_until_it_can() -> None:
+    recorder = await left(PLACING)
+    assert await settled(recorder, w.hidden(STARTING, "sg")) == ["Placed"]
+    await decided(recorder, w.hidden(STARTING, "sg"))
+    assert await settled(recorder, STARTING) == ["Placed", "Observed", "FoundDone sg"]
+
+
+async def test_what_this_process_began_is_not_taken_for_what_another_one_did() -> None:
+    """One act of the process before is on a member that is out of sight. Those of this process are tried again, and have no end yet."""
+    recorder = await left(PLACING)
+    elsewhere = replace(w.hidden(BEGUN, "sg"), policies=(a.policy(everywhere=("PH",)),))
+    await settled(recorder, elsewhere)
+    await decided(recorder, elsewhere)
+    assert await settled(recorder, elsewhere) == ["Placed", "Placed"]
+    assert still_open(recorder) == ["Place sg", "Place ph"]
 
 
 async def test_what_this_process_began_is_not_settled() -> None:
@@ -725,7 +833,30 @@ def killed(*, after: bool) -> Shell:
     return shell.restarted()
 
 
+KILLS: dict[str, tuple[bool, list[str]]] = {
+    "between the intent and the act": (False, ["Placed", "FoundUndone sg", "Placed", "Done sg"]),
+    "between the act and its outcome": (True, ["Placed", "FoundDone sg"]),
+}
+
+
+@pytest.mark.parametrize(("after", "story"), KILLS.values(), ids=KILLS)
+def test_who_takes_over_finds_out_what_became_of_what_was_begun(after: bool, story: list[str]) -> None:
+    shell = killed(after=after).reconcile()
+    assert (shell.recorder.story, list(shell.fleet.there)) == (story, ["sg"])
+
+
 def test_what_was_begun_is_settled_before_anything_else_is_decided() -> None:
     shell = killed(after=True)
     shell.govern("PH")
     assert shell.reconcile().recorder.story[:3] == ["Placed", "FoundDone sg", "Evicted+Placed"]
+
+
+def test_a_log_is_in_a_directory_or_in_the_database_of_an_address() -> None:
+    signing = Signing()
+    assert isinstance(opening("/var/lib/evidence", signing, lambda: a.NOW), Directory)
+    assert isinstance(opening("postgresql://hub.example/evidence", signing, lambda: a.NOW), Database)
+
+
+async def test_processes_that_share_a_log_are_given_its_key() -> None:
+    database = Database("postgresql://hub.example/evidence", Signing(), lambda: a.NOW)
+    assert "--evidence-key" in await refused(await opened(), database)

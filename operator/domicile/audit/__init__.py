@@ -4,7 +4,7 @@ from domicile.audit.decisions import DECISION, VALUES, Account, ActKey, account,
 from domicile.audit.laws import LAW, changes
 from domicile.audit.ledger import OUTCOME, Ended, Intent, Ledger, attempted, ended, late
 from domicile.audit.replay import Differs, NotReplayed, Replayed, Same, replay
-from domicile.audit.settling import of_the_gone, settle
+from domicile.audit.settling import of_the_gone, overtaken, settle
 from domicile.audit.trail import TERM, Record, Trail, record
 from domicile.audit.values import Bag, Kept, ValueMissing, Values, digest_of, moment
 
@@ -40,6 +40,7 @@ __all__ = [
     "moment",
     "of_the_gone",
     "of_values",
+    "overtaken",
     "record",
     "replay",
     "settle",

@@ -93,7 +93,8 @@ def what(seen: Snapshot, plan: Plan) -> tuple[str, ...]:
 def _word(act: Act, seen: Snapshot, plan: Plan) -> str:
     match act:
         case Place(permit, _):
-            return "Updated" if seen.recorded_at(permit.member) else "Placed"
+            there = seen.seen.get(permit.member.name)
+            return "Placed" if there is None or there.absent else "Updated"
         case Withdraw(member):
             unlawful = () if plan.judgement is None else plan.judgement.verdicts
             return "Evicted" if any(isinstance(v, Unlawful) and v.member == member for v in unlawful) else "Withdrawn"

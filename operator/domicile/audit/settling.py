@@ -15,6 +15,12 @@ def settle(intents: Iterable[Intent], seen: Snapshot) -> tuple[Settled, ...]:
     return tuple((intent, end) for intent in intents if (end := _end(intent, seen)) is not None)
 
 
+def overtaken(intents: Iterable[Intent], seen: Snapshot) -> tuple[Settled, ...]:
+    """The same for acts that are decided on no longer: what is not found to be done was given up. On a member that is out of sight it may
+    have been done, and stays open."""
+    return tuple((intent, "FoundDone" if end == "FoundDone" else "Overtaken") for intent, end in settle(intents, seen))
+
+
 def of_the_gone(intents: Iterable[Intent]) -> tuple[Settled, ...]:
     """The same for a model that is no more. It was let go, which is done once nothing of it is left."""
     return tuple((intent, _of_the_gone(intent)) for intent in intents)

@@ -14,6 +14,7 @@ from domicile import audit, decision
 from domicile.audit import Ended, Intent, Ledger
 from domicile.decision import Plan, Snapshot
 from domicile.decision.plan import Act
+from domicile.evidence import records
 from domicile.evidence.dsse import Envelope
 from domicile.evidence.records import Content, NotRecordable, Place
 from domicile.evidence.store import Log, LogDamaged, StaleEpoch, StoreDown
@@ -27,6 +28,8 @@ _FIRST_TRY, _LAST_TRY = 1.0, 30.0
 _OPENED_WITHIN = 5.0
 """Seconds."""
 _NOT_OPEN = "the log is not open yet"
+_NO_FORM = (ValueError, TypeError, RecursionError)
+"""What is raised where something that was seen has no form as a record, NotRecordable among it. It must not keep from going what has to."""
 
 
 class Opening(Protocol):
@@ -83,8 +86,8 @@ class Evidence:
     """By UID of the model: the last decision. Its acts are done again by it, as long as it stands."""
     _law: Law | None = None
     """The last one of which nothing is to be recorded any more."""
-    _inherited: set[str] = field(default_factory=set[str])
-    """UIDs of models with acts that another process began."""
+    _inherited: dict[str, tuple[Intent, ...]] = field(default_factory=dict[str, tuple[Intent, ...]])
+    """By UID of the model: acts that another process began, until all of them are settled."""
     _owed: list[Content] = field(default_factory=list[Content])
     """What was done and could not be recorded yet."""
     _tried: asyncio.Event = field(default_factory=asyncio.Event)
@@ -149,9 +152,9 @@ class Evidence:
         uid = seen.ref.uid
         if uid not in self._inherited or self.unrecordable:
             return
-        await self._end(uid, audit.settle(self._ledger.open.get(uid, {}).values(), seen))
-        if uid not in self._ledger.open:
-            self._inherited.discard(uid)
+        await self._end(uid, audit.settle(self._left_of(uid), seen))
+        if not self._left_of(uid):
+            del self._inherited[uid]
 
     async def decided(self, plan: Plan, seen: Snapshot, now: datetime) -> Recorded:
         """Record a decision; nothing is recorded where it says nothing new. Raises NotRecorded where something would be placed and cannot
@@ -165,19 +168,19 @@ class Evidence:
             if any(isinstance(act, decision.Place) for act in plan.acts):
                 raise NotRecorded(self.unrecordable)
             return Recorded(uid, subject)
-        begun = dict(self._ledger.open.get(uid, {}))
-        bag = self._bag()
-        law = self._changes(seen.engine.law, bag)
-        account = audit.account(seen, plan, now, bag)
-        overtaken = [audit.ended(uid, intent, "Overtaken") for key, intent in begun.items() if key not in keys]
+        begun = dict(self._open_of(uid))
+        no_more = audit.overtaken((intent for key, intent in begun.items() if key not in keys), seen)
         carried = {str(i): [begun[key].decision, begun[key].act] for i, key in enumerate(keys) if key in begun}
         context = {"uid": uid, "carried": carried, **self.about}
         try:
-            *values, decided = audit.contents(account, context)
-            digests = await self._append([*values, *law, *overtaken, decided])
-        except (StoreDown, NotRecordable) as error:
+            bag = self._bag()
+            law = self._changes(seen.engine.law, bag)
+            *values, decided = audit.contents(audit.account(seen, plan, now, bag), context)
+            ends = [audit.ended(uid, intent, how) for intent, how in no_more]
+            digests = await self._append([*values, *law, *ends, decided])
+        except (StoreDown, *_NO_FORM) as error:
             raise NotRecorded(str(error)) from error
-        self._standing[uid] = Recorded(uid, subject, dict(self._ledger.open.get(uid, {})), digests[-1])
+        self._standing[uid] = Recorded(uid, subject, dict(self._open_of(uid)), digests[-1])
         return self._standing[uid]
 
     async def law(self, law: Law) -> None:
@@ -204,19 +207,30 @@ class Evidence:
     async def done(self, decided: Recorded, act: Act, *wrote: str) -> None:
         """Record that an act was carried out, and what was written for it. Once it was, only what is written again is."""
         key = audit.key_of(act) or ()
-        intent = decided.intents.get(key)
+        begun = self._open_of(decided.uid).get(key)
+        intent = decided.intents.get(key, begun)
         if intent is None:
             await self._tell(audit.late(decided.uid, decided.subject, act, self.clock(), wrote))
-        elif wrote or self._ledger.open.get(decided.uid, {}).get(key) == intent:
+        elif wrote or begun == intent:
             await self._tell(audit.ended(decided.uid, intent, "Done", wrote))
         if isinstance(act, decision.ReleaseFinalizer):
             self._standing.pop(decided.uid, None)
 
     async def failed(self, decided: Recorded, act: Act, reason: str, message: str) -> None:
         """Record that an act was tried, and why it did not go through."""
-        intent = decided.intents.get(audit.key_of(act) or ())
+        key = audit.key_of(act) or ()
+        intent = decided.intents.get(key, self._open_of(decided.uid).get(key))
         if intent is not None:
             await self._tell(audit.attempted(decided.uid, intent, reason, message))
+
+    def _open_of(self, uid: str) -> Mapping[audit.ActKey, Intent]:
+        """Acts on the model that were begun and not ended."""
+        return self._ledger.open.get(uid, {})
+
+    def _left_of(self, uid: str) -> list[Intent]:
+        """Of those that another process began."""
+        begun = self._open_of(uid)
+        return [intent for intent in self._inherited[uid] if begun.get(intent.key) == intent]
 
     async def _end(self, uid: str, settled: Sequence[tuple[Intent, Ended]]) -> None:
         for intent, how in settled:
@@ -225,6 +239,8 @@ class Evidence:
     async def _tell(self, outcome: Content) -> None:
         """Record what is so already. Where that cannot be done now, it is owed."""
         try:
+            # What is owed and has no form would keep all that is owed from being written.
+            records.check(outcome, self.epoch())
             if not self.down:
                 await self._append([outcome])
                 return
@@ -258,6 +274,8 @@ class Evidence:
     async def _try(self) -> None:
         """Have the log open, and record that there is somebody who records, and what is owed."""
         try:
+            if self._log is not None and self._log.ended:
+                await self.close()
             if self._log is None:
                 await self._open()
             await self._append([self._term()])
@@ -284,8 +302,12 @@ class Evidence:
             raise StoreDown("the hub's namespace kube-system is not known")
 
         def read(envelope: Envelope, place: Place) -> None:
-            found = audit.record(envelope, place)
-            ledger.take(found.digest, found.kind, found.subject, found.body)
+            try:
+                found = audit.record(envelope, place)
+                ledger.take(found.digest, found.kind, found.subject, found.body)
+            except (TypeError, ValueError, LookupError, AttributeError) as error:
+                why = f"{type(error).__name__} {error}"
+                raise LogDamaged(f"record {place.sequence} is not as records of this version are: {why}") from error
 
         self._log = await asyncio.get_running_loop().run_in_executor(
             None, lambda: self.opening(hub, self.epoch(), read)
@@ -294,7 +316,7 @@ class Evidence:
         for member in self._witnesses:
             self._compare(member)
         there = frozenset(self.models())
-        self._inherited = {uid for uid in ledger.open if uid in there}
+        self._inherited = {uid: tuple(acts.values()) for uid, acts in ledger.open.items() if uid in there}
         gone = [(uid, acts) for uid, acts in ledger.open.items() if uid not in there]
         for uid, acts in gone:
             self._owed += [audit.ended(uid, intent, how) for intent, how in audit.of_the_gone(acts.values())]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from domicile.evidence import keyfile
-from domicile.evidence.postgres import Postgres
 from domicile.evidence.segments import Segments
 from domicile.evidence.storage import StoreDown
 from domicile.evidence.store import Log, open_log
@@ -56,6 +55,8 @@ class Database:
 
     def __call__(self, hub: str, epoch: int, read: Read) -> Log:
         """Open it, for that term. Raises StoreDown, StaleEpoch or LogDamaged."""
+        from domicile.evidence.postgres import Postgres  # A tenth of a second, for who needs it.
+
         if self.signing.key is None:
             raise StoreDown("processes that share a log sign it with one key: give it with --evidence-key")
         signer = keyfile.signer(self.signing.key)

@@ -64,6 +64,11 @@ class Log:
     def __len__(self) -> int:
         return len(self._tree)
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is recorded in it any more: it has to be opened anew."""
+        return self._shut is not None
+
     def note(self) -> str:
         """A checkpoint of all that is kept."""
         return checkpoint.signed(Checkpoint(self._origin, len(self._tree), self._tree.root()), self._signer)
