@@ -27,7 +27,8 @@ from domicile.decision import Place, Plan, Refusal, ReleaseFinalizer, Snapshot, 
 from domicile.decision.plan import Act
 from domicile.evidence import dsse
 from domicile.evidence.records import Content
-from domicile.evidence.store import StoreDown
+from domicile.evidence.store import Log, StoreDown
+from domicile.evidence.verifying import Read
 from waiting import eventually
 
 UID = a.model_ref().uid
@@ -613,18 +614,18 @@ async def test_who_waits_for_the_log_goes_on_once_it_was_tried() -> None:
 
 async def test_nobody_waits_long_for_a_long_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_OPENED_WITHIN", 0.01)
-    recorder, read = Recorder(), threading.Event()
+    recorder, ready = Recorder(), threading.Event()
     opening = recorder.evidence.opening
 
-    def long(*args: Any) -> Any:
-        read.wait(10)
-        return opening(*args)
+    def long(hub: str, epoch: int, read: Read) -> Log:
+        ready.wait(10)
+        return opening(hub, epoch, read)
 
     recorder.evidence.opening = long
     async with kept(recorder.evidence):
         await recorder.evidence.tried()
         assert recorder.evidence.down == "the log is not open yet"
-        read.set()
+        ready.set()
         await eventually(lambda: recorder.evidence.down == "")
 
 
@@ -820,7 +821,7 @@ def killed(*, after: bool) -> Shell:
     def before(_: str) -> None:
         raise Killed
 
-    async def done(*_: Any) -> None:
+    async def done(decided: Recorded, act: Act, *wrote: str) -> None:
         raise Killed
 
     if after:
