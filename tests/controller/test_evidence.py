@@ -366,19 +366,25 @@ async def test_what_came_to_be_owed_while_it_was_told_is_told_after_it() -> None
 
 
 async def test_what_is_owed_stays_so_where_the_store_goes_down_again() -> None:
+    """And comes before what came to be owed meanwhile."""
     recorder = await owing("sg", "ph")
-    append = recorder.storage.append
+    append, began, go_on = recorder.storage.append, threading.Event(), threading.Event()
 
-    def once(batch: Any) -> None:
+    def fail_once(batch: Any) -> None:
         if b'"Outcome"' in payloads(batch.lines):
             recorder.storage.append = append
+            began.set()
+            go_on.wait(10)
             raise StoreDown(FULL)
         append(batch)
 
-    recorder.storage.append = once
-    await recorder.opened()
-    assert (told_late(recorder), FULL in recorder.evidence.down) == ([], True)
+    recorder.storage.append = fail_once
+    opening = asyncio.create_task(recorder.opened())
+    assert await asyncio.to_thread(began.wait, 10)
     await recorder.evidence.done(UNRECORDED, Withdraw(a.member("de")))
+    go_on.set()
+    await opening
+    assert (told_late(recorder), FULL in recorder.evidence.down) == ([], True)
     await recorder.opened()
     assert told_late(recorder) == [a.uid("sg"), a.uid("ph"), a.uid("de")]
 
@@ -847,9 +853,10 @@ def test_who_takes_over_finds_out_what_became_of_what_was_begun(after: bool, sto
 
 
 def test_what_was_begun_is_settled_before_anything_else_is_decided() -> None:
-    shell = killed(after=True)
+    """Of what the new decision does not want any more, too: it was not overtaken, it was never done."""
+    shell = killed(after=False)
     shell.govern("PH")
-    assert shell.reconcile().recorder.story[:3] == ["Placed", "FoundDone sg", "Evicted+Placed"]
+    assert shell.reconcile().recorder.story[:3] == ["Placed", "FoundUndone sg", "Evicted+Placed"]
 
 
 def test_a_log_is_in_a_directory_or_in_the_database_of_an_address() -> None:
