@@ -10,7 +10,7 @@ import builders as a
 from audit.chronicle import Chronicle, at, minutes
 from decision import world as w
 from decision.world import World
-from domicile.audit import Bag, Trail, questions
+from domicile.audit import Trail, questions
 from domicile.audit.values import Values
 
 PH_ONLY = (a.policy(everywhere=("PH",)),)
@@ -91,6 +91,7 @@ def test_asked_of_a_time_nothing_after_it_is_told() -> None:
     moved(log, placed(log))
     assert unheld(log, 11) == [("sg", 10, None, "worker nodes are in SG, sg-customer-data allows PH")]
     assert unheld(log, 5) == []
+    assert unheld(log, 10) == []
     assert unheld(log, -5) == []
 
 
@@ -258,7 +259,7 @@ def test_the_same_cluster_under_another_name_does() -> None:
 def test_an_unlawful_verdict_without_a_reason_is_told_as_that() -> None:
     log = Chronicle()
     state = placed(log)
-    bag = Bag(log.ledger.recorded)
+    bag = log.bag()
     verdict = {"uid": a.uid("sg"), "lawful": False, "until": None, "findings": [], "sites": []}
     digest = bag.put_all({"sg": bag.put(verdict)})
     log.values(bag.values, at(state, 10))

@@ -221,7 +221,7 @@ def _unheld(stay: Stay, judged: Iterable[Record], values: Values, now: datetime)
     goes_on = stay.until is None or stay.until > now
     until = now if stay.until is None or goes_on else stay.until
     here = [each for each in judged if stay.since <= each.time < until]
-    for record, after in zip(here, [*(each.time for each in here[1:]), until], strict=True):
+    for record, after in zip(here, [*(each.time for each in here[1:]), until], strict=False):
         end = None if goes_on and after == until else after
         found = candidates(record, values)
         # By its UID: a cluster may have been registered anew under another name.

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from domicile.audit import Differs, NotReplayed, Record, Replayed, Same, Trail, ValueMissing
+from domicile.audit import Differs, NotReplayed, Record, Replayed, Same, Trail, ValueMissing, questions
 from domicile.cli.audit.export import tables
 from domicile.cli.audit.export.scope import Scope
 from domicile.cli.audit.export.sections import Section, section
@@ -39,7 +39,7 @@ class Report:
     unheld: int
     sections: tuple[Section, ...]
     held: Table
-    """Of no jurisdiction: nothing was judged."""
+    """For reasons that are of no cluster."""
     unfinished: Table
 
 
@@ -112,11 +112,12 @@ def _different(again: Again) -> Iterator[Row]:
 
 
 def _held(told: Told) -> Table:
-    """Decisions that refused or held a model and judged no cluster."""
+    """Decisions that held a model whatever the clusters are, or for want of any: between clusters nothing was chosen."""
     rows = [
         (tables.time(record.time), "+".join(record.body["what"]), record.subject.partition("/")[2], _why(record, told.trail))
         for record in told.decisions
-        if not record.body["candidates"] and {"Refused", "Held"} & set(record.body["what"])
+        if {"Refused", "Held"} & set(record.body["what"])
+        and (record.body["choice"] is None or not questions.candidates(record, told.trail.values))
     ]  # fmt: skip
     return table(("When", "What", "Model", "Why"), rows, "None.")
 

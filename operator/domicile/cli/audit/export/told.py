@@ -71,6 +71,8 @@ class Told:
 
     def of_cluster(self, uid: str, name: str = "") -> tuple[str, ...]:
         """Where a cluster's nodes stood by the last decision, whichever cluster it is."""
+        if not uid:
+            return ()
         named = name or next((stay.cluster for stay in self.every if stay.cluster_uid == uid), "")
         last = next(reversed(self.trail.decisions.values()), None)
         return self.attested.places(last, named, uid) if last else ()
