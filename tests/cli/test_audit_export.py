@@ -13,11 +13,11 @@ import pytest
 from click.testing import Result
 
 import builders as a
-from audit.chronicle import Chronicle, at, minutes
+from audit.chronicle import Chronicle, at
 from cli import audited
 from cli.audited import FIRST, Files, run
 from decision import world as w
-from domicile.cli.audit.export import outlines
+from domicile.cli.audit.export import outlines, tables
 from domicile.cli.audit.export.attested import UNKNOWN
 from domicile.cli.audit.export.scope import country
 from domicile.evidence import keyfile
@@ -433,7 +433,7 @@ def test_a_model_that_was_held_for_a_reason_that_is_of_no_cluster_is_of_no_juris
     exported(audited.written(tmp_path, log), tmp_path / "out")
     told = page(tmp_path / "out").parts["none"]
     assert "'0' must be more than zero" in told
-    assert "no RegionalCluster" in told
+    assert "none of 0 clusters is lawful" in told
 
 
 def test_what_failed_is_open_or_was_late_is_told_where_it_was(tmp_path: Path) -> None:
@@ -454,6 +454,31 @@ def test_what_failed_is_open_or_was_late_is_told_where_it_was(tmp_path: Path) ->
     ) in told["SG-unfinished"]
     assert "Release retail-banking/gone the hub: begun by record" in told["none"]
     assert "Release, late" in told["none"]
+
+
+def test_what_failed_or_was_late_outside_of_the_period_is_not_told(tmp_path: Path) -> None:
+    log = Chronicle()
+    state = log.passed(w.world())
+    other = w.world(model=w.model(name="other"))
+    log.failed(log.decided(at(other, 2)), "Place", "Forbidden", "no quota")
+    log.late(state, 20, 30)
+    files = audited.written(tmp_path, log)
+    exported(files, tmp_path / "out", "--from", "2026-11-23T08:00:00Z", "--until", "2026-11-23T09:01:00Z")
+    assert "None: all that was begun was ended" in page(tmp_path / "out").parts["SG-unfinished"]
+
+
+def test_what_was_held_for_a_reason_that_is_missing_is_told(tmp_path: Path) -> None:
+    log = Chronicle()
+    state = log.passed(w.damaged(w.world()))
+    log.said(lambda body: body.update(status="sha256:" + "0" * 64), at(state, 5))
+    empty = log.bag()
+    digest = empty.put({"conditions": []})
+    log.values(empty.values, at(state, 6))
+    log.said(lambda body: body.update(status=digest), at(state, 7))
+    exported(audited.written(tmp_path, log), tmp_path / "out")
+    rows = page(tmp_path / "out").parts["none"].splitlines()
+    assert "its status is missing from the log" in "".join(rows)
+    assert any(row.rstrip().endswith("-") for row in rows)
 
 
 def test_what_failed_of_a_decision_that_is_missing_is_told(tmp_path: Path) -> None:
@@ -507,8 +532,6 @@ def test_a_stay_says_how_many_permits_it_had(tmp_path: Path) -> None:
 
 
 def test_a_long_table_says_where_the_rest_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from domicile.cli.audit.export import tables
-
     monkeypatch.setattr(tables, "_MOST", 1)
     exported(audited.written(tmp_path, audited.moving()), tmp_path / "out")
     assert "These are the first 1 of " in page(tmp_path / "out").parts["SG-refused"]
@@ -575,27 +598,16 @@ def test_the_country_of_a_part_of_it() -> None:
     ("seconds", "said"), [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (7200, "2 h"), (90061, "1 d 1 h")]
 )
 def test_lengths_of_time(seconds: float, said: str) -> None:
-    from domicile.cli.audit.export.tables import lasted
-
-    assert lasted(seconds) == said
+    assert tables.lasted(seconds) == said
 
 
 def test_a_record_that_a_permit_names_and_that_is_missing_is_told(tmp_path: Path) -> None:
     log = Chronicle()
-    rule = a.rule("register", None, onUnmet="RequireRecord", record="outsourcing")
-    state = log.decided(w.world(policies=(a.policy(rules=[rule]),), further={"records": (a.record(),)}))
-    with_none = replace(state, further={})
+    state = log.passed(w.world())
     bag = log.bag()
-    from domicile.audit import snapshots
-
-    law = bag.put(snapshots.law_written(w.snapshot(with_none).engine.law, bag))
+    grounds = bag.put({"records": [["register-99", a.DIGEST]]})
     log.values(bag.values, state)
-
-    def changed(body: dict[str, Any]) -> None:
-        body["seen"]["law"] = law
-        body["acts"][0]["permit"] = "sha256:" + "1" * 64
-
-    log.said(changed, at(state, 5))
+    log.said(lambda body: body["acts"][0].update(grounds=grounds, permit=a.DIGEST), at(state, 5))
     exported(audited.written(tmp_path, log), tmp_path / "out")
-    assert minutes(5)
-    assert "register-17" in page(tmp_path / "out").parts["SG-approved"]
+    told = " ".join(page(tmp_path / "out").parts["SG-approved"].split())
+    assert "ResidencyRecord register-99 missing from the log retail-banking/fraud-scorer on sg - - -" in told

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from domicile.audit import Differs, NotReplayed, Record, Replayed, Same, Trail, ValueMissing, questions
+from domicile.audit import Differs, NotReplayed, Record, Replayed, Trail, ValueMissing, questions
 from domicile.cli.audit.export import tables
 from domicile.cli.audit.export.scope import Scope
 from domicile.cli.audit.export.sections import Section, section
@@ -107,18 +107,19 @@ def _different(again: Again) -> Iterator[Row]:
                 yield str(record.sequence), record.subject.partition("/")[2], f"other: {', '.join(fields)}"
             case NotReplayed(why):
                 yield str(record.sequence), record.subject.partition("/")[2], f"it cannot be decided again: {why}"
-            case Same():
+            case _:
                 pass
 
 
 def _held(told: Told) -> Table:
     """Decisions that held a model whatever the clusters are, or for want of any: between clusters nothing was chosen."""
-    rows = [
-        (tables.time(record.time), "+".join(record.body["what"]), record.subject.partition("/")[2], _why(record, told.trail))
-        for record in told.decisions
-        if {"Refused", "Held"} & set(record.body["what"])
-        and (record.body["choice"] is None or not questions.candidates(record, told.trail.values))
-    ]  # fmt: skip
+    rows: list[Row] = []
+    for record in told.decisions:
+        body = record.body
+        between = body["choice"] is not None and questions.candidates(record, told.trail.values)
+        if not between and {"Refused", "Held"} & set(body["what"]):
+            model, why = record.subject.partition("/")[2], _why(record, told.trail)
+            rows.append((tables.time(record.time), "+".join(body["what"]), model, why))
     return table(("When", "What", "Model", "Why"), rows, "None.")
 
 

@@ -110,32 +110,45 @@ class Count:
         self.last = max(self.last, record.time)
 
 
-def unfinished(told: Told) -> Iterator[tuple[Row, tuple[str, ...]]]:
-    """Acts that failed, that have no end, and that were recorded after they were done; each with where it was."""
-    trail, scope = told.trail, told.scope
-    for (digest, number), outcomes in trail.outcomes.items():
+Act = tuple[Row, tuple[str, ...]]
+"""When, what, of which model, and what there is to say; and where it was."""
+
+
+def unfinished(told: Told) -> Iterator[Act]:
+    """Acts that failed, that have no end, and that were recorded after they were done."""
+    yield from _failed(told)
+    yield from _open(told)
+    yield from _late(told)
+
+
+def _failed(told: Told) -> Iterator[Act]:
+    for (digest, number), outcomes in told.trail.outcomes.items():
         for each in outcomes:
-            if each.body["outcome"] == "Failed" and scope.has(each.time):
-                act = _act(trail, digest, number)
-                yield (
-                    (tables.time(each.time), f"{act[0]} failed", _model(each), f"{act[1]}: {each.body['message']} [{each.body['reason']}]"),
-                    told.of_cluster(act[2], act[1]),
-                )  # fmt: skip
-    for acts in trail.ledger.open.values():
-        for intent in acts.values():
-            begun = trail.decisions.get(intent.decision)
-            if begun is not None and scope.reached(begun.time):
-                places = told.of_cluster(intent.key[1], intent.cluster) if intent.cluster else ()
-                said = f"{intent.cluster or 'the hub'}: begun by record {begun.sequence}, {_CAME}"
-                row = (tables.time(begun.time), intent.key[0], intent.subject.partition("/")[2], said)
-                yield row, places
-    for late in trail.late:
-        done = datetime.fromisoformat(late.body["done"])
-        if scope.has(done):
-            uid = next(iter(late.body["of"]), "")
+            if each.body["outcome"] == "Failed" and told.scope.has(each.time):
+                what, name, uid = _act(told.trail, digest, number)
+                said = f"{name}: {each.body['message']} [{each.body['reason']}]"
+                yield (tables.time(each.time), f"{what} failed", _model(each), said), told.of_cluster(uid, name)
+
+
+def _open(told: Told) -> Iterator[Act]:
+    for intent in (each for acts in told.trail.ledger.open.values() for each in acts.values()):
+        begun = told.trail.decisions.get(intent.decision)
+        if begun is not None and told.scope.reached(begun.time):
+            uid = intent.key[1] if intent.cluster else ""
+            said = f"{intent.cluster or 'the hub'}: begun by record {begun.sequence}, {_CAME}"
+            row = (tables.time(begun.time), intent.key[0], intent.subject.partition("/")[2], said)
+            yield row, told.of_cluster(uid, intent.cluster)
+
+
+def _late(told: Told) -> Iterator[Act]:
+    for each in told.trail.late:
+        done = datetime.fromisoformat(each.body["done"])
+        if told.scope.has(done):
+            uid = next(iter(each.body["of"]), "")
             name = next((stay.cluster for stay in told.every if stay.cluster_uid == uid), uid or "the hub")
-            said = f"{name}: done at {tables.time(done)}, while nothing could be recorded, and recorded at {tables.time(late.time)}"
-            yield (tables.time(done), f"{late.body['act']}, late", _model(late), said), told.of_cluster(uid)
+            when = f"done at {tables.time(done)}, while nothing could be recorded, and recorded at {tables.time(each.time)}"
+            row = (tables.time(done), f"{each.body['act']}, late", _model(each), f"{name}: {when}")
+            yield row, told.of_cluster(uid)
 
 
 def _act(trail: Trail, digest: str, number: int) -> tuple[str, str, str]:
@@ -152,19 +165,32 @@ def _against(record: Record, told: Told) -> Iterator[tuple[str, Why, str, str]]:
     """Why a decision gave clusters no model, by country: the rules that denied them, or what kept the lawful ones from it."""
     found = questions.candidates(record, told.trail.values)
     for name, each in found.items():
-        for finding in each["findings"]:
-            rule = (finding["policy"], finding["rule"])
-            known = [r for s in each["sites"] for r in s["results"] if (r.get("policy", ""), r["rule"]) == rule]
-            basis = next((r["basis"] for r in known if "basis" in r), None)
-            why = Why(finding["reason"], *rule, tables.basis(basis))
-            for place in map(country, told.attested.places(record, name, each["uid"], finding["pool"])):
-                yield place, why, finding["message"], name
+        for pool, result in _denying(each):
+            rule = (result.get("policy", ""), result.get("rule", ""))
+            why = Why(result["reason"], *rule, tables.basis(result.get("basis")))
+            for place in map(country, told.attested.places(record, name, each["uid"], pool)):
+                yield place, why, result["message"], name
     choice: Mapping[str, Any] = record.body["choice"] or {}
     for passed in choice.get("passedOver", ()) if choice.get("shortfall") else ():
         for name in passed["clusters"]:
             why = Why(passed["reason"], "", "", "no rule: it was held, not refused")
             for place in map(country, told.attested.places(record, name, found[name]["uid"] if name in found else "")):
                 yield place, why, passed["message"], name
+
+
+def _denying(candidate: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What kept a cluster, or a pool of it, from being lawful: what each rule of each pool says, and what is said by no rule."""
+    ruled = [(site["pool"], each) for site in candidate["sites"] for each in site["results"] if _denies(each)]
+    yield from ruled
+    told = {(pool, each["reason"]) for pool, each in ruled}
+    yield from ((each["pool"], each) for each in candidate["findings"] if (each["pool"], each["reason"]) not in told)
+
+
+def _denies(result: Mapping[str, Any]) -> bool:
+    """As residency.Result.denies has it."""
+    if result["outcome"] == "Met" or "settledBy" in result:
+        return False
+    return result["outcome"] == "Unknown" or result["effect"] != "Advise"
 
 
 def _model(record: Record) -> str:
