@@ -140,6 +140,12 @@ def candidates(record: Record, values: Values) -> Mapping[str, Value]:
         return {}
 
 
+def passed_over(record: Record, values: Values) -> Sequence[Value]:
+    """The lawful clusters that were not chosen, by reason and words; empty where none was chosen anew."""
+    choice = record.body["choice"]
+    return values.get(choice["passedOver"])["passedOver"] if choice else ()
+
+
 def named(trail: Trail, beginning: str) -> Iterable[Record]:
     """Decisions whose digest begins so, or whose number in the log it is."""
     wanted = beginning.removeprefix("sha256:")

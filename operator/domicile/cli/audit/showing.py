@@ -90,8 +90,8 @@ def decision(trail: Trail, record: Record) -> str:
     rows = [("CLUSTER", "POOL", "POLICY", "RULE", "OUTCOME", "WHY"), *_rules(questions.candidates(record, values))]
     if len(rows) > 1:
         lines += ["", *table(rows)]
-    choice: Mapping[str, Any] = body["choice"] or {"passedOver": []}
-    lines += [f"passed over {', '.join(p['clusters'])}: {p['message']} [{p['reason']}]" for p in choice["passedOver"]]
+    passed = questions.passed_over(record, values)
+    lines += [f"passed over {', '.join(p['clusters'])}: {p['message']} [{p['reason']}]" for p in passed]
     return _said(lines)
 
 

@@ -57,7 +57,7 @@ def _decision(trail: Trail, record: Record, attested: Attested) -> Line:
             {"cluster": name, "workers": attested.places(record, name, found["uid"]), **found}
             for name, found in questions.candidates(record, values).items()
         ],
-        "choice": body["choice"],
+        "choice": body["choice"] and {**body["choice"], "passedOver": questions.passed_over(record, values)},
         "acts": [_act(act, outcomes, values) for act, outcomes in trail.acts_of(record)],
         "approvals": list(questions.approvals(record)),
         "decidedBy": {key: body["context"].get(key) for key in ("identity", "version")},

@@ -171,7 +171,7 @@ def _against(record: Record, told: Told) -> Iterator[tuple[str, Why, str, str]]:
             for place in map(country, told.attested.places(record, name, each["uid"], pool)):
                 yield place, why, result["message"], name
     choice: Mapping[str, Any] = record.body["choice"] or {}
-    for passed in choice.get("passedOver", ()) if choice.get("shortfall") else ():
+    for passed in questions.passed_over(record, told.trail.values) if choice.get("shortfall") else ():
         for name in passed["clusters"]:
             why = Why(passed["reason"], "", "", "no rule: it was held, not refused")
             for place in map(country, told.attested.places(record, name, found[name]["uid"] if name in found else "")):
