@@ -478,7 +478,7 @@ async def test_who_leads_no_more_records_nothing() -> None:
     recorder.epoch = 5
     await decided(recorder, PLACING)
     recorder.epoch = 1
-    with pytest.raises(NotRecorded, match="epoch 1 is over: epoch 5 has recorded"):
+    with pytest.raises(NotRecorded, match="epoch 1 is over: epoch 5 has begun"):
         await decided(recorder, SERVES)
     assert "epoch 1 is over" in recorder.evidence.down
 

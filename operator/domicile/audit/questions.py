@@ -141,9 +141,12 @@ def candidates(record: Record, values: Values) -> Mapping[str, Value]:
 
 
 def passed_over(record: Record, values: Values) -> Sequence[Value]:
-    """The lawful clusters that were not chosen, by reason and words; empty where none was chosen anew."""
+    """The lawful clusters that were not chosen, by reason and words; empty where none was chosen anew, or where it cannot be read."""
     choice = record.body["choice"]
-    return values.get(choice["passedOver"])["passedOver"] if choice else ()
+    try:
+        return values.get(choice["passedOver"])["passedOver"] if choice else ()
+    except ValueMissing:
+        return ()
 
 
 def named(trail: Trail, beginning: str) -> Iterable[Record]:
