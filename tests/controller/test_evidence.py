@@ -27,6 +27,7 @@ from domicile.decision import Place, Plan, Refusal, ReleaseFinalizer, Snapshot, 
 from domicile.decision.plan import Act
 from domicile.evidence import dsse
 from domicile.evidence.records import Content
+from domicile.evidence.segments import Segments
 from domicile.evidence.store import Log, StoreDown
 from domicile.evidence.verifying import Read
 from waiting import eventually
@@ -868,3 +869,10 @@ def test_a_log_is_in_a_directory_or_in_the_database_of_an_address() -> None:
 async def test_processes_that_share_a_log_are_given_its_key() -> None:
     database = Database("postgresql://hub.example/evidence", Signing(), lambda: a.NOW)
     assert "--evidence-key" in await refused(await opened(), database)
+
+
+async def test_who_cannot_have_the_directory_makes_no_key_in_it(tmp_path: Path) -> None:
+    held = Segments(tmp_path)
+    assert "another process" in await refused(await opened(), Directory(tmp_path, Signing(), lambda: a.NOW))
+    assert not (tmp_path / "key.pem").exists()
+    held.close()

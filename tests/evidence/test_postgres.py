@@ -23,7 +23,7 @@ from psycopg import sql
 
 from domicile.evidence import dsse, keys, merkle, records
 from domicile.evidence.checkpoint import parsed
-from domicile.evidence.postgres import Postgres
+from domicile.evidence.postgres import Postgres, batches
 from domicile.evidence.records import Place
 from domicile.evidence.storage import LogDamaged, StaleEpoch, StoreDown
 from domicile.evidence.store import Log, open_log
@@ -657,3 +657,18 @@ async def test_a_server_that_has_less_than_was_acknowledged_is_not_written_to(
             await log.append(content(6), 1)
     await log.close()
     assert database.segments() == before
+
+
+async def test_who_only_reads_has_all_of_it_and_takes_it_from_nobody(database: Database) -> None:
+    log = database.opened()
+    for number in range(70):  # More than are read at a time.
+        await log.append(content(number), 1)
+    found = list(batches(database.conninfo(), database.schema))
+    assert verify(ORIGIN, found, keys.by_id([OURS.public])).size == 70
+    await log.append(content(70), 1)
+    await log.close()
+
+
+def test_a_log_that_is_not_there_cannot_be_read(database: Database) -> None:
+    with pytest.raises(StoreDown, match="cannot be read"):
+        list(batches(database.conninfo(), "elsewhere"))

@@ -38,10 +38,15 @@ class Directory:
 
     def __call__(self, hub: str, epoch: int, read: Read) -> Log:
         """Open it. Raises StoreDown or LogDamaged."""
-        key = self.signing.key
-        signer = keyfile.signer(key) if key else keyfile.signer_made_once(self.path / KEY)
-        before = [keyfile.public(path) for path in self.signing.keys_before]
-        return open_log(Segments(self.path), f"{ORIGIN}{hub}", signer, self.clock, signed_before=before, read=read)
+        storage = Segments(self.path)  # First: of two processes on a volume one alone may make the key.
+        try:
+            key = self.signing.key
+            signer = keyfile.signer(key) if key else keyfile.signer_made_once(self.path / KEY)
+            before = [keyfile.public(path) for path in self.signing.keys_before]
+        except StoreDown:
+            storage.close()
+            raise
+        return open_log(storage, f"{ORIGIN}{hub}", signer, self.clock, signed_before=before, read=read)
 
 
 @dataclass(frozen=True)

@@ -94,12 +94,12 @@ class _Connection(psycopg.Connection[TupleRow]):
         return super().wait(gen, interval, left if timeout is None else min(timeout, left))
 
     @classmethod
-    def made(cls, conninfo: str, patience: float) -> Self:
-        """A connection to a server that can be written to. Raises psycopg.Error."""
+    def made(cls, conninfo: str, patience: float, sort: str = "read-write") -> Self:
+        """A connection to a server of that sort, which can be written to where nothing else is asked. Raises psycopg.Error."""
         ours: dict[str, str | int] = {
             "application_name": "domicile",
             "connect_timeout": max(2, round(patience)),
-            "target_session_attrs": "read-write",
+            "target_session_attrs": sort,
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
@@ -116,6 +116,28 @@ class _Connection(psycopg.Connection[TupleRow]):
         """Keep a warning of the server's."""
         if said.severity_nonlocalized == "WARNING":
             self.warned = said.message_primary
+
+
+def batches(conninfo: str, schema: str = SCHEMA, patience: float = PATIENCE) -> Iterator[Segment]:
+    """All batches of a log, in order, as they are at one moment; for who reads it and writes nothing. Raises StoreDown."""
+    try:
+        with _Connection.made(conninfo, patience, "any") as connection:
+            connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+            query = sql.SQL("SELECT first, lines FROM {} WHERE first > %s ORDER BY first LIMIT %s").format(
+                sql.Identifier(schema, "batch")
+            )
+            after = -1
+            while True:
+                connection.until = time.monotonic() + patience
+                rows = connection.execute(query, (after, _PAGE), binary=True).fetchall()
+                page = cast("list[tuple[int, bytes]]", rows)
+                for first, lines in page:
+                    yield Segment(f"batch {first}", lines)
+                if len(page) < _PAGE:
+                    return
+                after = page[-1][0]
+    except psycopg.Error as error:
+        raise StoreDown(f"the log in schema {schema} of PostgreSQL cannot be read: {str(error).strip()}") from error
 
 
 class _Lost(StoreDown):

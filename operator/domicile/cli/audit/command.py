@@ -53,7 +53,8 @@ _AT = click.option("--at", metavar="TIME", help="An RFC 3339 time.  [default: no
 def audit() -> None:
     """Read the evidence: what was decided, on what basis, and what came of it. Offline, and without writing anything.
 
-    LOG is the directory that the operator's --evidence names, or the files of an export, in their order.
+    LOG is the directory that the operator's --evidence names, or the files of an export, in their order; of one in PostgreSQL, the file that
+    `domicile audit fetch` wrote.
     """
 
 
@@ -225,6 +226,32 @@ def export(
     _in_order(looked)
     if said.different.rows:
         raise click.exceptions.Exit(NOT_IN_ORDER)
+
+
+@audit.command()
+@click.option(
+    "--evidence",
+    required=True,
+    envvar="DOMICILE_EVIDENCE",
+    show_envvar=True,
+    help="Address: postgresql://HOST/DATABASE.",
+)
+@click.option("--to", "file", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+def fetch(evidence: str, file: Path) -> None:
+    """Write the log that is in a database to a file, as it is at this moment, for the other commands to read."""
+    from domicile.cli.failure import Failure
+    from domicile.evidence.postgres import batches
+    from domicile.evidence.storage import StoreDown
+
+    try:
+        with file.open("xb") as found:
+            for batch in batches(evidence):
+                found.write(batch.content)
+    except OSError as error:
+        raise Failure(f"{file} cannot be written: {error.strerror}") from error
+    except StoreDown as error:
+        file.unlink()
+        raise Failure(f"{error}") from error
 
 
 @audit.command()
