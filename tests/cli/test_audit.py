@@ -14,9 +14,10 @@ from audit.chronicle import Chronicle, at
 from cli import audited
 from cli.audited import Files, run
 from decision import world as w
-from domicile.audit import questions
+from domicile.audit import Bag, changes, questions
 from domicile.evidence import keyfile
 from domicile.evidence.records import Content
+from domicile.residency import Law
 from evidence import logs
 
 MODEL = "retail-banking/fraud-scorer"
@@ -385,3 +386,17 @@ def test_a_decision_that_lacks_what_is_asked_for_is_told_and_is_no_traceback(tmp
     result = audited.written(tmp_path, log).ask("where")
     assert result.exit_code == 1
     assert result.stderr == "domicile: a record is not as records of this version are: KeyError 'seen'\n"
+
+
+def test_what_governance_changed_is_listed(tmp_path: Path) -> None:
+    log, _ = placed()
+    content = changes({}, Law(exceptions=(a.exception(),)), Bag())
+    assert content is not None
+    log.add(content, a.NOW)
+    result = audited.written(tmp_path, log).ask("law")
+    assert result.exit_code == 0
+    assert "ResidencyException/ticket-4711: Added+ApprovalGiven (approved-by gil, requested-by ana)" in result.stdout
+
+
+def test_that_governance_changed_nothing_is_said(moving: Files) -> None:
+    assert moving.ask("law").stdout == "governance changed nothing, as far as is recorded\n"

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 import builders as a
-from controller.recording import Recorder
+from controller.recording import HUB, Recorder
 from controller.test_carry_out import carry_out, planned
 from controller.test_whole_pass import Killed, Shell, message, placed_shell
 from decision import world as w
@@ -22,14 +22,16 @@ from domicile.audit import Same, replay
 from domicile.controller import evidence as module
 from domicile.controller.evidence import Evidence, NotRecorded, Recorded
 from domicile.controller.memory import Memory
-from domicile.controller.opening import Database, Directory, Signing, opening
+from domicile.controller.opening import ORIGIN, Database, Directory, Signing, opening
 from domicile.decision import Place, Plan, Refusal, ReleaseFinalizer, Snapshot, Withdraw
 from domicile.decision.plan import Act
 from domicile.evidence import dsse
+from domicile.evidence.checkpoint import Checkpoint, parsed, signed
 from domicile.evidence.records import Content
 from domicile.evidence.segments import Segments
 from domicile.evidence.store import Log, StoreDown
 from domicile.evidence.verifying import Read
+from evidence.logs import OURS
 from waiting import eventually
 
 UID = a.model_ref().uid
@@ -876,3 +878,91 @@ async def test_who_cannot_have_the_directory_makes_no_key_in_it(tmp_path: Path) 
     assert "another process" in await refused(await opened(), Directory(tmp_path, Signing(), lambda: a.NOW))
     assert not (tmp_path / "key.pem").exists()
     held.close()
+
+
+# What members keep.
+
+
+def head(records: int, root: bytes | None = None) -> str:
+    return signed(Checkpoint(f"{ORIGIN}{HUB}", records, root or bytes(32)), OURS)
+
+
+async def test_a_head_is_given_to_members_as_long_as_the_log_can_be_gone_on_with() -> None:
+    recorder = Recorder()
+    assert recorder.evidence.head == ""
+    await recorder.opened()
+    assert parsed(recorder.evidence.head).checkpoint.size == 1
+    recorder.evidence.kept("sg", head(100))
+    assert recorder.evidence.head == ""
+
+
+AGAINST = {
+    "a member that knows of more": (head(100), "its tail was cut"),
+    "a member that knows of others": (head(1), "history was rewritten"),
+}
+
+
+@pytest.mark.parametrize(("note", "said"), AGAINST.values(), ids=AGAINST)
+async def test_nothing_is_placed_while_a_member_knows_of_another_log(note: str, said: str) -> None:
+    recorder = await opened()
+    changes = recorder.changes
+    recorder.evidence.kept("sg", note)
+    assert said in recorder.evidence.unrecordable
+    with pytest.raises(NotRecorded, match=said):
+        await decided(recorder, PLACING)
+    recorder.evidence.kept("sg", "")
+    assert (recorder.evidence.unrecordable, recorder.changes) == ("", changes + 2)
+
+
+async def test_a_member_that_agrees_holds_nobody_up() -> None:
+    recorder = await opened()
+    recorder.evidence.kept("sg", recorder.evidence.head)
+    await decided(recorder, PLACING)
+    assert recorder.evidence.unrecordable == ""
+
+
+async def test_what_a_member_keeps_is_compared_when_the_log_is_opened_later() -> None:
+    recorder = Recorder()
+    recorder.evidence.kept("sg", head(100))
+    assert recorder.evidence.unrecordable == "the log is not open yet"
+    await recorder.opened()
+    assert "its tail was cut" in recorder.evidence.unrecordable
+
+
+async def test_a_log_that_can_record_no_more_is_opened_anew() -> None:
+    recorder = await opened()
+    first = recorder.evidence._log
+    assert first is not None
+    first._shut = StoreDown("recording was broken off")
+    with pytest.raises(NotRecorded):
+        await decided(recorder, PLACING)
+    assert await up(recorder) == []
+    assert recorder.evidence._log is not first
+
+
+# What governance changes.
+
+
+async def test_what_governance_changed_is_recorded_before_the_first_decision_by_it() -> None:
+    recorder = await opened()
+    await decided(recorder, PLACING)
+    kinds = [(each.sequence, each.kind) for each in (*recorder.trail.others, *recorder.decisions)]
+    assert [kind for _, kind in sorted(kinds)] == ["Term", "Law", "Decision"]
+
+
+async def test_what_governance_changed_is_recorded_without_a_decision_and_once() -> None:
+    recorder = await opened()
+    for _ in range(2):
+        await recorder.evidence.law(w.snapshot(PLACING).engine.law)
+    assert [each.kind for each in recorder.trail.others] == ["Term", "Law"]
+
+
+async def test_what_governance_changed_while_the_store_was_down_is_recorded_later() -> None:
+    recorder = await opened()
+    law = w.snapshot(PLACING).engine.law
+    recorder.storage.failing = FULL
+    await recorder.evidence.law(law)
+    await recorder.evidence.law(law)
+    assert await up(recorder) == []
+    await recorder.evidence.law(law)
+    assert [each.kind for each in recorder.trail.others if each.kind == "Law"] == ["Law"]

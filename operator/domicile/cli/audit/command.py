@@ -138,6 +138,18 @@ def show(
 
 @audit.command(epilog=_ENDS)
 @_log
+def law(log: tuple[Path, ...], key_files: tuple[Path, ...], checkpoints: tuple[Path, ...], origin: str | None) -> None:
+    """List what governance changed: modes switched, approvals given, and who did it as the API server stamped it."""
+    from domicile.cli.audit import showing
+
+    looked = _look(log, key_files, checkpoints, origin)
+    with _reading():
+        click.echo(showing.law(looked.trail))
+    _in_order(looked)
+
+
+@audit.command(epilog=_ENDS)
+@_log
 @_AT
 def where(
     log: tuple[Path, ...],

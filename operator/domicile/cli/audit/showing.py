@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from domicile.audit import Differs, NotReplayed, Record, Replayed, Same, Trail, questions
+from domicile.audit import LAW, Differs, NotReplayed, Record, Replayed, Same, Trail, laws, questions
 from domicile.audit.questions import Unheld
 from domicile.cli.audit.harmless import harmless
 from domicile.cli.audit.source import Looked
@@ -93,6 +93,16 @@ def decision(trail: Trail, record: Record) -> str:
     passed = questions.passed_over(record, values)
     lines += [f"passed over {', '.join(p['clusters'])}: {p['message']} [{p['reason']}]" for p in passed]
     return _said(lines)
+
+
+def law(trail: Trail) -> str:
+    """One line a change."""
+    rows = [("RECORD", "TIME", "CHANGE")]
+    changed = (each for each in trail.others if each.kind == LAW)
+    rows += [
+        (str(each.sequence), _time(each.time), laws.said(change)) for each in changed for change in each.body["changes"]
+    ]
+    return _said(table(rows) if len(rows) > 1 else ["governance changed nothing, as far as is recorded"])
 
 
 def where(trail: Trail, at: datetime) -> str:
