@@ -29,7 +29,7 @@ from domicile.evidence.records import Content
 from domicile.evidence.segments import Segments
 from domicile.evidence.store import Log, StoreDown
 from domicile.evidence.verifying import Read
-from evidence.logs import OURS
+from evidence.logs import NEXT, OURS
 from waiting import eventually
 
 
@@ -236,6 +236,22 @@ async def test_a_member_that_agrees_holds_nobody_up() -> None:
     recorder.evidence.kept("sg", recorder.evidence.head)
     await decided(recorder, PLACING)
     assert recorder.evidence.unrecordable == ""
+
+
+NO_PROOF = {
+    "signed with another key": signed(Checkpoint(f"{ORIGIN}{HUB}", 100, bytes(32)), NEXT),
+    "no checkpoint": "it is mine now",
+}
+
+
+@pytest.mark.parametrize("note", NO_PROOF.values(), ids=NO_PROOF)
+async def test_what_anybody_could_have_put_there_holds_nobody_up_and_is_told(
+    note: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = await opened()
+    recorder.evidence.kept("sg", note)
+    await decided(recorder, PLACING)
+    assert "sg keeps a checkpoint that does not fit the log" in caplog.text
 
 
 async def test_what_a_member_keeps_is_compared_when_the_log_is_opened_later() -> None:

@@ -18,7 +18,7 @@ from domicile.evidence import records
 from domicile.evidence.dsse import Envelope
 from domicile.evidence.records import Content, NotRecordable, Place
 from domicile.evidence.store import Log, LogDamaged, StaleEpoch, StoreDown
-from domicile.evidence.verifying import Read, Witnessed
+from domicile.evidence.verifying import PROOFS, Read, Witnessed
 from domicile.residency import Law
 
 log = logging.getLogger(__name__)
@@ -116,9 +116,12 @@ class Evidence:
         before = self.unrecordable
         self._against.pop(member, None)
         note = self._witnesses.get(member, "")
-        if self._log is not None and note and (said := self._log.contradicted_by(Witnessed(member, note))):
-            log.error("the log is not the one that %s knows: %s", member, said)
-            self._against[member] = said
+        found = self._log.held_against(Witnessed(member, note)) if self._log is not None and note else ()
+        for each in found:
+            log.error("%s keeps a checkpoint that does not fit the log: %s", member, each.message)
+            # What is not signed with our keys anybody may have put there: that must not hold all the others up.
+            if each.reason in PROOFS:
+                self._against[member] = each.message
         if bool(before) != bool(self.unrecordable):
             self.changed()
 

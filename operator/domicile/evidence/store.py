@@ -21,7 +21,7 @@ from domicile.evidence.keys import PublicKey, Signer
 from domicile.evidence.merkle import leaf
 from domicile.evidence.records import Content, Place
 from domicile.evidence.storage import Batch, LogDamaged, StaleEpoch, Storage, StoreDown
-from domicile.evidence.verifying import Read, Report, Witnessed, contradiction, verify
+from domicile.evidence.verifying import Finding, Read, Report, Witnessed, held_against, verify
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -77,9 +77,9 @@ class Log:
         """A proof for who kept the checkpoint of `old` records that the log begins with these."""
         return self._tree.consistency(old, len(self._tree))
 
-    def contradicted_by(self, kept: Witnessed) -> str:
-        """What a checkpoint that somebody kept says against this log: that it was cut, or written anew. Empty if it agrees."""
-        return contradiction(self._origin, self._tree, self._keyring, kept)
+    def held_against(self, kept: Witnessed) -> tuple[Finding, ...]:
+        """What a checkpoint that somebody kept says against this log; empty if the log agrees with it. See verifying.PROOFS."""
+        return held_against(self._origin, self._tree, self._keyring, kept)
 
     async def append(self, content: Content, epoch: int) -> Receipt:
         """Record it. It is kept for good when this returns. Raises StoreDown where that is not certain, StaleEpoch where somebody else

@@ -20,6 +20,8 @@ Reason = Literal[
     "Unreadable", "SignatureInvalid", "KeyUnknown", "KeyRevoked", "Missing", "OutOfOrder", "Repeated", "ChainBroken",
     "ClockWentBack", "EpochWentBack", "OfAnotherLog", "CheckpointInvalid", "Unsealed", "TailCut", "Rewritten",
 ]  # fmt: skip
+PROOFS: Final = frozenset[Reason]({"TailCut", "Rewritten"})
+"""What a checkpoint proves that is signed with one of the keys."""
 CHECKPOINT: Final = b'{"checkpoint":'
 """How a line begins that is no record."""
 MOST_OF_A_SORT: Final = 100
@@ -93,11 +95,12 @@ def verify(
     return Report(tuple(look.told()), look.expected, root, tuple(agreeing), look.tree, last, epoch)
 
 
-def contradiction(origin: str, tree: Tree, keys: Mapping[str, PublicKey], kept: Witnessed) -> str:
-    """What a checkpoint that somebody kept says against a log of these records; empty if the log agrees with it."""
+def held_against(origin: str, tree: Tree, keys: Mapping[str, PublicKey], kept: Witnessed) -> tuple[Finding, ...]:
+    """What a checkpoint that somebody kept says against a log of these records; empty if the log agrees with it. Those of PROOFS nobody
+    can say who has none of the keys."""
     look = _Look(origin, keys, _unread, tree=tree, expected=len(tree))
     look.witness(kept)
-    return "; ".join(found.message for found in look.findings)
+    return tuple(look.findings)
 
 
 def _unread(envelope: dsse.Envelope, place: Place) -> None:
