@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 _FIRST_TRY, _LAST_TRY = 1.0, 30.0
 """Seconds between two attempts to record again."""
 _OPENED_WITHIN = 5.0
-"""Seconds."""
+"""Seconds that a process waits for its log before it begins to look after models."""
 _NOT_OPEN = "the log is not open yet"
 _NO_FORM = (ValueError, TypeError, RecursionError)
 """What is raised where something that was seen has no form as a record, NotRecordable among it. It must not keep from going what has to."""
@@ -160,8 +160,8 @@ class Evidence:
             del self._inherited[uid]
 
     async def decided(self, plan: Plan, seen: Snapshot, now: datetime) -> Recorded:
-        """Record a decision; nothing is recorded where it says nothing new. Raises NotRecorded where something would be placed and cannot
-        be recorded, and StaleEpoch where another process leads."""
+        """Record a decision; nothing is recorded where it says nothing new. While it is known that nothing can be, one that places nothing is
+        let pass without a record. Raises NotRecorded where it cannot be recorded otherwise, also because another process leads."""
         uid, subject = seen.ref.uid, f"SovereignModel/{seen.ref}"
         keys = [key for act in plan.acts if (key := audit.key_of(act)) is not None]
         standing = self._standing.get(uid)
