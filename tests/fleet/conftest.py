@@ -79,9 +79,11 @@ def _all_is_in_evidence(here: World) -> None:
     log = recorded.read(here.evidence, here.evidence_key, here.hub_uid, heads)
     print(f"{log.report.size} records, {len(log.trail.decisions)} decisions; agreeing: {log.report.witnessed}")
     assert (log.report.findings, log.trail.odd) == ((), [])
-    regions = here.fleet.regions.items()
+    hub = here.fleet.hub.audit_log
     assert [
-        f"{name}: {each}" for name, r in regions for each in recorded.without_intent(log.trail, name, r.audit_log)
+        f"{name}: {each}"
+        for name, region in here.fleet.regions.items()
+        for each in recorded.without_intent(log.trail, name, hub, region.audit_log)
     ] == []
     assert recorded.not_the_same(log.trail) == []
 

@@ -54,17 +54,27 @@ def not_the_same(trail: Trail) -> Sequence[str]:
     ]
 
 
-def without_intent(trail: Trail, cluster: str, log: Path) -> Iterator[str]:
-    """InferenceServices that the operator made or changed on a cluster, and had not recorded before that it would."""
-    intended = list(_intended(trail, cluster))
-    for write in audit.accepted(audit.writes(log), "inferenceservices"):
+def without_intent(trail: Trail, cluster: str, hub: Path, log: Path) -> Iterator[str]:
+    """InferenceServices that the operator made or changed on a cluster, and had not recorded before that it would. `hub` and `log` are the
+    audit logs of the hub and of the cluster. Of models that the hub never had no operator knows: a test placed them itself."""
+    intended, models = list(_intended(trail, cluster)), set(_asked_for(hub))
+    found = [each for each in audit.accepted(audit.writes(log), "inferenceservices") if each.verb != "delete"]
+    for write in found:
         digest = write.body.get("metadata", {}).get("annotations", {}).get(WORKLOAD)
-        if write.verb == "delete" or digest is None:
+        if digest is None or (write.namespace, write.name) not in models:
             continue
         subject = f"SovereignModel/{write.namespace}/{write.name}"
         before = [at for who, what, at in intended if (who, what) == (subject, digest)]
         if not any(at <= write.at + _SKEW for at in before):
             yield f"{write} at {write.at}: recorded at {before}"
+
+
+def _asked_for(hub: Path) -> Iterator[tuple[str, str]]:
+    for entry in audit.entries(hub):
+        ref, sent = entry.get("objectRef", {}), entry.get("requestObject")
+        if ref.get("resource") == "sovereignmodels" and entry["verb"] in ("create", "patch", "update"):
+            meta = sent.get("metadata", {}) if isinstance(sent, dict) else {}
+            yield ref.get("namespace", ""), ref.get("name") or meta.get("name", "")
 
 
 def _intended(trail: Trail, cluster: str) -> Iterator[tuple[str, str, datetime]]:

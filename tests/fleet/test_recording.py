@@ -5,7 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from domicile.audit import Trail
 from evidence.postgresql import Server
+from fleet import recorded
 from fleet.world import OperatorProcess, World, condition, eventually, policy
 
 
@@ -34,7 +36,7 @@ def test_while_nothing_can_be_recorded_nothing_is_placed_and_what_has_to_go_goes
     world.ready(hub_namespace, "before", on="sg")
     with stopped(server):
         world.model(hub_namespace)
-        placed = world.reports(hub_namespace, "Placed", "NoAbleCluster")
+        placed = world.reports(hub_namespace, "Placed", "EvidenceStoreDown")
         assert "cannot be recorded" in placed["message"]
         assert world.left("sg", hub_namespace) == []
         assert condition(world.get(hub_namespace, "before"), "Ready")["status"] == "True", "what runs goes on"
@@ -55,3 +57,15 @@ def test_an_event_names_the_record_that_it_follows_from(
     named = {each["metadata"].get("annotations", {}).get("domicile.dev/decision", "") for each in events}
     assert all(each.startswith("sha256:") for each in named), events
     assert any(f"(decision {each})" in operator.log.read_text() for each in named)
+
+
+def test_a_placement_that_is_not_recorded_would_be_found(
+    world: World, hub_namespace: str, operator: OperatorProcess
+) -> None:
+    """What is looked up at the end of a session, held against a log that has nothing."""
+    world.hub.apply(policy(hub_namespace, hub_namespace, "SG"))
+    world.model(hub_namespace)
+    world.ready(hub_namespace, on="sg")
+    logs = world.fleet.hub.audit_log, world.fleet.regions["sg"].audit_log
+    missing = list(recorded.without_intent(Trail(), "sg", *logs))
+    assert [each for each in missing if f"inferenceservices {hub_namespace}/scorer" in each]
