@@ -23,11 +23,6 @@ from evidence import logs
 MODEL = "retail-banking/fraud-scorer"
 
 
-@pytest.fixture
-def moving(tmp_path: Path) -> Files:
-    return audited.written(tmp_path, audited.moving())
-
-
 def placed() -> tuple[Chronicle, w.World]:
     log = Chronicle()
     state = log.passed(w.world(model=w.model(metadata=audited.ASKED)))

@@ -9,7 +9,6 @@ import pytest
 import builders as a
 from audit.chronicle import Chronicle, at
 from cli import audited
-from cli import exported as exports
 from cli.audited import FIRST, Files, run
 from cli.exported import exported, lines, page
 from decision import world as w
@@ -18,16 +17,6 @@ from domicile.evidence import keyfile
 from evidence import logs
 
 MODEL = "retail-banking/fraud-scorer"
-
-
-@pytest.fixture
-def moving(tmp_path: Path) -> Files:
-    return audited.written(tmp_path, audited.moving())
-
-
-@pytest.fixture
-def bank(tmp_path: Path) -> Files:
-    return exports.bank(tmp_path)
 
 
 def test_an_export_has_all_of_it(moving: Files, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import pytest
 import builders as a
 from audit.chronicle import Chronicle, at
 from cli import audited
-from cli import exported as exports
 from cli.audited import Files
 from cli.exported import Page, exported, lines, page
 from decision import world as w
@@ -19,16 +18,6 @@ from evidence import logs
 
 ROOT = Path(__file__).parents[2]
 MODEL = "retail-banking/fraud-scorer"
-
-
-@pytest.fixture
-def moving(tmp_path: Path) -> Files:
-    return audited.written(tmp_path, audited.moving())
-
-
-@pytest.fixture
-def bank(tmp_path: Path) -> Files:
-    return exports.bank(tmp_path)
 
 
 def test_the_report_is_one_well_formed_file_that_needs_nothing_else(bank: Files, tmp_path: Path) -> None:

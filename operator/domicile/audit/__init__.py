@@ -1,16 +1,28 @@
 """Decisions in evidence: how they are recorded, what is open, how they are read again, and decided again."""
 
-from domicile.audit.decisions import DECISION, VALUES, Account, ActKey, account, contents, key_of, of_values
+from domicile.audit.decisions import (
+    DECISION,
+    VALUES,
+    Account,
+    ActKey,
+    account,
+    contents,
+    key_of,
+    model_of,
+    of_values,
+    subject_of,
+)
 from domicile.audit.laws import LAW, changes
 from domicile.audit.ledger import OUTCOME, Ended, Intent, Ledger, attempted, ended, late
 from domicile.audit.replay import Differs, NotReplayed, Replayed, Same, replay
 from domicile.audit.settling import of_the_gone, overtaken, settle
-from domicile.audit.trail import TERM, Record, Trail, record
+from domicile.audit.trail import ODD, TERM, Record, Trail, odd, record
 from domicile.audit.values import Bag, Kept, ValueMissing, Values, digest_of, moment
 
 __all__ = [
     "DECISION",
     "LAW",
+    "ODD",
     "OUTCOME",
     "TERM",
     "VALUES",
@@ -37,11 +49,14 @@ __all__ = [
     "ended",
     "key_of",
     "late",
+    "model_of",
     "moment",
+    "odd",
     "of_the_gone",
     "of_values",
     "overtaken",
     "record",
     "replay",
     "settle",
+    "subject_of",
 ]

@@ -14,7 +14,18 @@ from domicile.decision.plan import Act
 from domicile.evidence import dsse
 from domicile.evidence.records import Content
 from domicile.placement import Choice, PassedOver
-from domicile.residency import Covered, Explained, Finding, Grounds, Judgement, Lawful, Result, Unlawful, Verdict
+from domicile.residency import (
+    Covered,
+    Explained,
+    Finding,
+    Grounds,
+    Judgement,
+    Lawful,
+    ModelRef,
+    Result,
+    Unlawful,
+    Verdict,
+)
 
 VALUES: Final = "Values"
 """Kind of a record: values that decisions name by digest."""
@@ -37,15 +48,12 @@ class Account:
     """Of the model as it was seen."""
     body: Value
     """What follows from what was seen, and from nothing else: who decides again has the same bytes."""
-    keys: tuple[ActKey, ...]
-    """Of its acts, in the order of body.acts."""
     values: Mapping[str, Value]
     """By digest: what the body names and is not recorded yet."""
 
 
 def account(seen: Snapshot, plan: Plan, now: datetime, bag: Bag) -> Account:
     """What is to be recorded of a plan that was made of the snapshot at that moment."""
-    acts = [(key, act) for act in plan.acts if (key := key_of(act)) is not None]
     found = snapshots.written(seen, bag)
     judgement = plan.judgement
     body: Value = {
@@ -56,13 +64,21 @@ def account(seen: Snapshot, plan: Plan, now: datetime, bag: Bag) -> Account:
         "candidates": None if judgement is None else _candidates(seen, judgement, now, bag),
         "choice": None if plan.choice is None else _choice(plan.choice, bag),
         "restsOn": [] if judgement is None else _rests_on(seen, judgement),
-        "acts": [_act(act, bag) for _, act in acts],
+        "acts": [_act(act, bag) for act in plan.acts if key_of(act) is not None],
         "status": bag.put(plan.status.wire()),
         "lookAgain": None if plan.look_again is None else moment(plan.look_again),
     }
-    ref = seen.ref
-    subject = f"SovereignModel/{ref.namespace}/{ref.name}"
-    return Account(subject, found["model"], body, tuple(key for key, _ in acts), bag.values)
+    return Account(subject_of(seen.ref), found["model"], body, bag.values)
+
+
+def subject_of(model: ModelRef | str) -> str:
+    """What a record about a model, by its identity or as namespace/name, is about: kind/namespace/name."""
+    return f"SovereignModel/{model}"
+
+
+def model_of(subject: str) -> str:
+    """The model of such a subject, as namespace/name."""
+    return subject.partition("/")[2]
 
 
 def contents(account: Account, context: Mapping[str, Json]) -> tuple[Content, ...]:

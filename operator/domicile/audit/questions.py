@@ -134,19 +134,13 @@ def asked_by(record: Record, values: Values) -> str:
 def candidates(record: Record, values: Values) -> Mapping[str, Value]:
     """Every cluster, and how every rule fared there; empty where nothing was judged, or it is missing from the log."""
     digest = record.body["candidates"]
-    try:
-        return dict(sorted(values.entries(digest).items())) if digest else {}
-    except ValueMissing:
-        return {}
+    return dict(sorted(_entries(digest, values).items())) if digest else {}
 
 
 def passed_over(record: Record, values: Values) -> Sequence[Value]:
     """The lawful clusters that were not chosen, by reason and words; empty where none was chosen anew, or where it cannot be read."""
     choice = record.body["choice"]
-    try:
-        return values.get(choice["passedOver"])["passedOver"] if choice else ()
-    except ValueMissing:
-        return ()
+    return _value(choice["passedOver"], values).get("passedOver", ()) if choice else ()
 
 
 def named(trail: Trail, beginning: str) -> Iterable[Record]:
@@ -189,7 +183,7 @@ def _uid(record: Record) -> str:
 
 def _new(record: Record, cluster: Sequence[str]) -> Stay:
     name, uid = cluster
-    return Stay(record.subject.partition("/")[2], _uid(record), name, uid, record.time, record)
+    return Stay(record.model, _uid(record), name, uid, record.time, record)
 
 
 def _permitted(stay: Stay, record: Record, act: Mapping[str, Any], values: Values) -> Stay:

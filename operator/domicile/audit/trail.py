@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from domicile.audit.decisions import DECISION, VALUES
+from domicile.audit.decisions import DECISION, VALUES, model_of
 from domicile.audit.ledger import OUTCOME, Ledger
 from domicile.audit.values import Value, Values
 from domicile.evidence import records
 from domicile.evidence.dsse import Envelope
 from domicile.evidence.records import Place
 
+ODD: Final = (LookupError, TypeError, ValueError, AttributeError)
+"""What is raised where a record that was signed is still not as records of this version are."""
 TERM: Final = "Term"
 """Kind of a record: a process begins to lead."""
 
@@ -30,6 +32,11 @@ class Record:
     subject_digest: str
     body: Value
 
+    @property
+    def model(self) -> str:
+        """The model that it is about, as namespace/name."""
+        return model_of(self.subject)
+
 
 def record(envelope: Envelope, place: Place) -> Record:
     """What a genuine envelope says."""
@@ -45,6 +52,11 @@ def record(envelope: Envelope, place: Place) -> Record:
         f"sha256:{subject['digest']['sha256']}",
         predicate["body"],
     )
+
+
+def odd(place: Place, error: Exception) -> str:
+    """That the record there is not as records of this version are, for people."""
+    return f"record {place.sequence} is not as records of this version are: {type(error).__name__} {error}"
 
 
 @dataclass
@@ -74,10 +86,8 @@ class Trail:
         """Go on by a record."""
         try:
             self._take(record(envelope, place))
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            self.odd.append(
-                f"record {place.sequence} is not as records of this version are: {type(error).__name__} {error}"
-            )
+        except ODD as error:
+            self.odd.append(odd(place, error))
 
     def acts_of(self, decision: Record) -> tuple[tuple[Mapping[str, Any], tuple[Record, ...]], ...]:
         """The acts of a decision, each with what came of it; of one that was begun by an earlier decision too."""

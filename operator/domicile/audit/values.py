@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
 from domicile.api.base import ApiModel
-from domicile.evidence import dsse
+from domicile.evidence import dsse, records
+from domicile.evidence.records import moment
 
 Json = Any
 """What JSON has."""
@@ -26,7 +27,7 @@ class ValueMissing(Exception):
 
 def digest_of(value: Value) -> str:
     """`sha256:<hex>` of the value's canonical JSON."""
-    return f"sha256:{hashlib.sha256(dsse.canonical(value)).hexdigest()}"
+    return records.digest(dsse.canonical(value))
 
 
 @dataclass
@@ -137,8 +138,3 @@ def plain(value: Any) -> Json:
             return [[plain(key), plain(each)] for key, each in sorted(found.items())]
         case _:
             return value
-
-
-def moment(time: datetime) -> str:
-    """A time in UTC, to the microsecond."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domicile import fleet, kube
-from domicile.controller.evidence import Evidence, NotRecorded, Recorded
+from domicile.controller.evidence import Evidence, NotRecorded, Recorded, unrecorded
 from domicile.controller.hub import Hub
 from domicile.controller.memory import Memory
 from domicile.controller.slots import Slots
@@ -68,7 +68,7 @@ class CarryOut:
         """
         if not self._may_act():
             return _NOT_LEADING
-        record = Recorded(seen.ref.uid, f"SovereignModel/{seen.ref}")
+        record = unrecorded(seen)
         try:
             if any(isinstance(act, AddFinalizer) for act in plan.acts):
                 await self._hub.add_finalizer(seen.model)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -55,6 +55,11 @@ class Recorded:
     """Empty where nothing could be recorded."""
     digest: str = ""
     """Of the record; empty where none was made."""
+
+
+def unrecorded(seen: Snapshot) -> Recorded:
+    """Of a model of which nothing was recorded."""
+    return Recorded(seen.ref.uid, audit.subject_of(seen.ref))
 
 
 @dataclass
@@ -162,15 +167,15 @@ class Evidence:
     async def decided(self, plan: Plan, seen: Snapshot, now: datetime) -> Recorded:
         """Record a decision; nothing is recorded where it says nothing new. While it is known that nothing can be, one that places nothing is
         let pass without a record. Raises NotRecorded where it cannot be recorded otherwise, also because another process leads."""
-        uid, subject = seen.ref.uid, f"SovereignModel/{seen.ref}"
+        uid = seen.ref.uid
         keys = [key for act in plan.acts if (key := audit.key_of(act)) is not None]
         standing = self._standing.get(uid)
         if plan.status == seen.model.status and (not keys or (standing and set(keys) <= standing.intents.keys())):
-            return standing or Recorded(uid, subject)
+            return standing or unrecorded(seen)
         if self.unrecordable:
             if any(isinstance(act, decision.Place) for act in plan.acts):
                 raise NotRecorded(self.unrecordable)
-            return Recorded(uid, subject)
+            return unrecorded(seen)
         begun = dict(self._open_of(uid))
         no_more = audit.overtaken((intent for key, intent in begun.items() if key not in keys), seen)
         carried = {str(i): [begun[key].decision, begun[key].act] for i, key in enumerate(keys) if key in begun}
@@ -183,7 +188,7 @@ class Evidence:
             digests = await self._append([*values, *law, *ends, decided])
         except (StoreDown, *_NO_FORM) as error:
             raise NotRecorded(str(error)) from error
-        self._standing[uid] = Recorded(uid, subject, dict(self._open_of(uid)), digests[-1])
+        self._standing[uid] = replace(unrecorded(seen), intents=dict(self._open_of(uid)), digest=digests[-1])
         return self._standing[uid]
 
     async def law(self, law: Law) -> None:
@@ -308,9 +313,8 @@ class Evidence:
             try:
                 found = audit.record(envelope, place)
                 ledger.take(found.digest, found.kind, found.subject, found.body)
-            except (TypeError, ValueError, LookupError, AttributeError) as error:
-                why = f"{type(error).__name__} {error}"
-                raise LogDamaged(f"record {place.sequence} is not as records of this version are: {why}") from error
+            except audit.ODD as error:
+                raise LogDamaged(audit.odd(place, error)) from error
 
         self._log = await asyncio.get_running_loop().run_in_executor(
             None, lambda: self.opening(hub, self.epoch(), read)
@@ -320,8 +324,9 @@ class Evidence:
             self._compare(member)
         there = frozenset(self.models())
         self._inherited = {uid: tuple(acts.values()) for uid, acts in ledger.open.items() if uid in there}
-        gone = [(uid, acts) for uid, acts in ledger.open.items() if uid not in there]
-        for uid, acts in gone:
+        for uid, acts in ledger.open.items():
+            if uid in there:
+                continue
             self._owed += [audit.ended(uid, intent, how) for intent, how in audit.of_the_gone(acts.values())]
 
     def _term(self) -> Content:

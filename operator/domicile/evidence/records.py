@@ -100,7 +100,7 @@ def payload(content: Content, place: Place, body: bytes | None = None) -> bytes:
             "predicate": {
                 "sequence": place.sequence,
                 "previous": place.previous,
-                "time": place.time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+                "time": moment(place.time),
                 "epoch": place.epoch,
                 "log": place.origin,
                 "kind": content.kind,
@@ -115,6 +115,11 @@ def payload(content: Content, place: Place, body: bytes | None = None) -> bytes:
 def sealed(payload: bytes, signer: Signer) -> Envelope:
     """The payload, signed."""
     return Envelope(payload, (Signature(signer.public.keyid, signer.sign(pae(IN_TOTO, payload))),))
+
+
+def moment(time: datetime) -> str:
+    """A time in UTC, to the microsecond."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def digest(payload: bytes) -> str:

@@ -63,7 +63,7 @@ def decisions(trail: Trail, found: Iterable[Record]) -> str:
             str(each.sequence),
             _time(each.time),
             "+".join(each.body["what"]),
-            _model(each),
+            each.model,
             questions.asked_by(each, trail.values) or "-",
             "; ".join(_acts(trail, each)) or "-",
         )
@@ -78,7 +78,7 @@ def decision(trail: Trail, record: Record) -> str:
     coverage: Mapping[str, Any] = body["coverage"] or {}
     lines = [
         f"record {record.sequence}, {record.digest}",
-        f"{'+'.join(body['what'])}: {_model(record)}, decided {body['decided']}, recorded {_time(record.time)} in term {record.epoch}",
+        f"{'+'.join(body['what'])}: {record.model}, decided {body['decided']}, recorded {_time(record.time)} in term {record.epoch}",
         f"by {body['context'].get('identity', '-')}, domicile {body['context'].get('version', '-')}",
         f"asked for by {questions.asked_by(record, values) or 'somebody who was not recorded'}",
     ]
@@ -199,10 +199,6 @@ def _open(trail: Trail) -> Iterator[str]:
 def _said(lines: Iterable[str]) -> str:
     """What was recorded was written by others: it begins no line, and moves no cursor."""
     return "\n".join(map(harmless, lines))
-
-
-def _model(record: Record) -> str:
-    return record.subject.partition("/")[2]
 
 
 def _short(digest: str) -> str:

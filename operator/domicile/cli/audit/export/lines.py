@@ -47,7 +47,7 @@ def _decision(trail: Trail, record: Record, attested: Attested) -> Line:
         "decided": body["decided"],
         "term": record.epoch,
         "what": body["what"],
-        "model": record.subject.partition("/")[2],
+        "model": record.model,
         "uid": body["context"]["uid"],
         "askedBy": questions.asked_by(record, values),
         "dataClasses": coverage.get("dataClasses", []),

@@ -104,9 +104,9 @@ def _different(again: Again) -> Iterator[Row]:
     for record, found in again:
         match found:
             case Differs(fields, _, _):
-                yield str(record.sequence), record.subject.partition("/")[2], f"other: {', '.join(fields)}"
+                yield str(record.sequence), record.model, f"other: {', '.join(fields)}"
             case NotReplayed(why):
-                yield str(record.sequence), record.subject.partition("/")[2], f"it cannot be decided again: {why}"
+                yield str(record.sequence), record.model, f"it cannot be decided again: {why}"
             case _:
                 pass
 
@@ -118,7 +118,7 @@ def _held(told: Told) -> Table:
         body = record.body
         between = body["choice"] is not None and questions.candidates(record, told.trail.values)
         if not between and {"Refused", "Held"} & set(body["what"]):
-            model, why = record.subject.partition("/")[2], _why(record, told.trail)
+            model, why = record.model, _why(record, told.trail)
             rows.append((tables.time(record.time), "+".join(body["what"]), model, why))
     return table(("When", "What", "Model", "Why"), rows, "None.")
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
-from domicile.audit import Record, Trail, questions
+from domicile.audit import Record, Trail, model_of, questions
 from domicile.audit.questions import Stay, Unheld
 from domicile.cli.audit.export import lines, tables
 from domicile.cli.audit.export.attested import Attested
@@ -105,7 +105,7 @@ class Count:
     def add(self, record: Record, cluster: str) -> None:
         """Once more."""
         self.decisions.add(record.digest)
-        self.models.add(record.subject.partition("/")[2])
+        self.models.add(record.model)
         self.clusters.add(cluster)
         self.last = max(self.last, record.time)
 
@@ -127,7 +127,7 @@ def _failed(told: Told) -> Iterator[Act]:
             if each.body["outcome"] == "Failed" and told.scope.has(each.time):
                 what, name, uid = _act(told.trail, digest, number)
                 said = f"{name}: {each.body['message']} [{each.body['reason']}]"
-                yield (tables.time(each.time), f"{what} failed", _model(each), said), told.of_cluster(uid, name)
+                yield (tables.time(each.time), f"{what} failed", each.model, said), told.of_cluster(uid, name)
 
 
 def _open(told: Told) -> Iterator[Act]:
@@ -136,7 +136,7 @@ def _open(told: Told) -> Iterator[Act]:
         if begun is not None and told.scope.reached(begun.time):
             uid = intent.key[1] if intent.cluster else ""
             said = f"{intent.cluster or 'the hub'}: begun by record {begun.sequence}, {_CAME}"
-            row = (tables.time(begun.time), intent.key[0], intent.subject.partition("/")[2], said)
+            row = (tables.time(begun.time), intent.key[0], model_of(intent.subject), said)
             yield row, told.of_cluster(uid, intent.cluster)
 
 
@@ -147,7 +147,7 @@ def _late(told: Told) -> Iterator[Act]:
             uid = next(iter(each.body["of"]), "")
             name = next((stay.cluster for stay in told.every if stay.cluster_uid == uid), uid or "the hub")
             when = f"done at {tables.time(done)}, while nothing could be recorded, and recorded at {tables.time(each.time)}"
-            row = (tables.time(done), f"{each.body['act']}, late", _model(each), f"{name}: {when}")
+            row = (tables.time(done), f"{each.body['act']}, late", each.model, f"{name}: {when}")
             yield row, told.of_cluster(uid)
 
 
@@ -191,7 +191,3 @@ def _denies(result: Mapping[str, Any]) -> bool:
     if result["outcome"] == "Met" or "settledBy" in result:
         return False
     return result["outcome"] == "Unknown" or result["effect"] != "Advise"
-
-
-def _model(record: Record) -> str:
-    return record.subject.partition("/")[2]
