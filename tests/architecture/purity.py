@@ -15,7 +15,9 @@ IMPORTS = frozenset(
 )  # fmt: skip
 
 # What of a package that is not pure as a whole may be imported, for who looks at all of the record.
-RECORDS = frozenset({"domicile.audit", "domicile.evidence.dsse", "domicile.evidence.records"})
+RECORDS = frozenset(
+    {"domicile.audit", "domicile.evidence.dsse", "domicile.evidence.ranges", "domicile.evidence.records"}
+)
 
 # Builtins and methods that read a clock, chance or the world, whatever they are called on. `datetime.now` is refused by
 # `now`, `os.environ` by its import and by its name.

@@ -8,9 +8,11 @@ from domicile.audit import Record, Trail
 from domicile.controller.evidence import Evidence
 from domicile.controller.opening import ORIGIN
 from domicile.evidence import keys
+from domicile.evidence.ranges import Ranges
 from domicile.evidence.storage import Batch, StoreDown
 from domicile.evidence.store import Log, open_log
 from domicile.evidence.verifying import Read, Segment, verify
+from domicile.evidence.withheld import without
 from evidence.logs import OURS
 
 HUB = "36c069f1-b114-4ef9-a73c-fe55498e3bc7"
@@ -44,6 +46,9 @@ class FakeStorage:
             raise StoreDown(self.failing)
         self.lines += batch.lines
         self.appended += 1
+
+    def withhold(self, gone: Ranges) -> None:
+        self.lines = without(self.lines, gone)
 
     def close(self) -> None:
         """Nothing holds it."""

@@ -18,6 +18,7 @@ import pytest
 from domicile.evidence import dsse, keys, merkle, records
 from domicile.evidence.checkpoint import parsed
 from domicile.evidence.keys import LocalSigner, PublicKey
+from domicile.evidence.ranges import Ranges
 from domicile.evidence.segments import SEGMENT_BYTES, Segments
 from domicile.evidence.storage import Batch, LogDamaged, StaleEpoch, StoreDown
 from domicile.evidence.store import Log, open_log
@@ -368,6 +369,8 @@ class Memory:
 
     def holds(self, batch: Batch) -> bool:
         return batch in self.kept
+
+    def withhold(self, gone: Ranges) -> None: ...
 
     def close(self) -> None: ...
 

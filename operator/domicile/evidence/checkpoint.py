@@ -13,6 +13,8 @@ from domicile.evidence.keys import PublicKey, Signer
 _ED25519: Final = b"\x01"
 _SIGNATURE: Final = re.compile(r"— (\S+) (\S+)")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+CHECKPOINT: Final = b'{"checkpoint":'
+"""How a line of a log begins that is one, and no record."""
 LONGEST: Final = 100_000
 """Characters of a checkpoint: signed-note wants room for sixteen signatures, which may be of another sort once."""
 _NAME: Final = re.compile(r"[!-*,-~]{1,255}")

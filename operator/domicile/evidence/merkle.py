@@ -48,6 +48,10 @@ class Tree:
         size = self._at_most(len(self) if size is None else size)
         return self._of(0, size) if size else EMPTY
 
+    def leaf(self, index: int) -> Hash:
+        """Hash of the entry at this index."""
+        return self._levels[0][index]
+
     def root_with(self, more: Iterable[Hash]) -> Hash:
         """The root that it would have with these as well."""
         count = len(self)

@@ -25,6 +25,10 @@ GREATEST: Final = 1 << 53
 """Numbers up to it are the same for every reader of JSON."""
 LARGEST_BODY: Final = LONGEST // 2
 """Bytes of what is said: in base64, with all that comes to it, it has to fit into an envelope."""
+REMOVED: Final = "Removed"
+"""Kind of a record: earlier ones, in `ranges`, are kept no longer."""
+ELSEWHERE: Final = "Elsewhere"
+"""Kind of a record: the `next` ones are kept in another place, which it calls `home`."""
 NOTHING: Final = ""
 """Digest of the record before the first."""
 _SURELY_READ: Final = 300
@@ -51,6 +55,8 @@ class Content:
     """`sha256:<hex>` of the subject's spec."""
     body: Mapping[str, Any]
     """All else that is said, as JSON has it."""
+    home: str = ""
+    """Where it is kept, if not in the log itself. That has what it hashes to, and a record of kind Elsewhere before it."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,14 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final
 
-from domicile.evidence import dsse, records
-from domicile.evidence.storage import Batch, StoreDown
-from domicile.evidence.verifying import CHECKPOINT, Segment
+from domicile.evidence import dsse, ranges, records
+from domicile.evidence.checkpoint import CHECKPOINT
+from domicile.evidence.disk import replace, sync, write
+from domicile.evidence.dsse import Malformed
+from domicile.evidence.ranges import Ranges
+from domicile.evidence.storage import Batch, LogDamaged, StoreDown
+from domicile.evidence.verifying import Segment
+from domicile.evidence.withheld import WITHHELD, without
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +29,8 @@ SEGMENT_BYTES: Final = 64 << 20
 _SUFFIX: Final = ".jsonl"
 NAME: Final = re.compile(rf"[0-9]{{20}}{re.escape(_SUFFIX)}")
 _LOCK: Final = "lock"
+_ASIDE: Final = "*.torn-*"
+"""Name of what was never acknowledged."""
 
 
 class Segments:
@@ -74,8 +81,8 @@ class Segments:
             if self._rest:
                 _log.warning("%s ends with %d bytes that were never acknowledged", self._path, len(self._rest))
                 self._put_aside(self._path)
-            _sync(self._path)
-            _sync(self._directory)
+            sync(self._path)
+            sync(self._directory)
         self._roll()
 
     @property
@@ -83,6 +90,8 @@ class Segments:
         """The first whole line after the last checkpoint that is no record, None if there is none: it may have been a checkpoint."""
         *lines, _ = self._rest.split(b"\n")
         for line in lines:
+            if line.startswith(WITHHELD):
+                continue
             try:
                 records.place(dsse.parsed(line))
             except dsse.Malformed:
@@ -95,7 +104,7 @@ class Segments:
             with self._told("written"):
                 if self._file is None:
                     self._file = self._opened(batch.first)
-                _write(self._file, batch.lines)
+                write(self._file, batch.lines)
                 os.fsync(self._file)
         except BaseException:
             # What of it is on the disk is not known, and after a failed sync a kernel may say of lost pages that they are clean: the
@@ -111,6 +120,36 @@ class Segments:
     def holds(self, batch: Batch) -> bool:
         """No: what could not be written is cut off before anything else is."""
         return False
+
+    def withhold(self, gone: Ranges) -> None:
+        """Write each file anew that has some of these records, and put it in the place of the one before."""
+        self._close_file()
+        with self._told("written"):
+            for path, end in self._files():
+                if ranges.touch(gone, int(path.stem), end):
+                    self._write_without(path, gone)
+            # They may have what was to be recorded once more, such as a name.
+            for aside in self._directory.glob(_ASIDE):
+                aside.unlink()
+            sync(self._directory)
+
+    def _files(self) -> Iterator[tuple[Path, int]]:
+        """Each segment, and the first record after it that it cannot have."""
+        paths = sorted(path for path in self._directory.iterdir() if NAME.fullmatch(path.name))
+        ends = [*(int(path.stem) for path in paths[1:]), records.GREATEST]
+        return zip(paths, ends, strict=False)
+
+    def _write_without(self, path: Path, gone: Ranges) -> None:
+        content = path.read_bytes()
+        if path == self._path:
+            content = content[: self._end]
+        try:
+            kept = without(content, gone)
+        except Malformed as error:
+            raise LogDamaged(f"the log in {self.where} is not as it was written: {path.name}: {error}") from error
+        replace(path, kept)
+        if path == self._path:
+            self._end = len(kept)
 
     def close(self) -> None:
         """Close the files, and let another process have them."""
@@ -128,7 +167,7 @@ class Segments:
         if self._path is None:
             path = self._directory / f"{sequence:020}{_SUFFIX}"
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-            _sync(self._directory)
+            sync(self._directory)
             self._path, self._end = path, 0
         opened = os.open(self._path, os.O_WRONLY | os.O_APPEND)
         try:
@@ -139,11 +178,11 @@ class Segments:
         return opened
 
     def _put_aside(self, path: Path) -> None:
-        number = len(list(self._directory.glob("*.torn-*")))
+        number = len(list(self._directory.glob(_ASIDE)))
         aside = path.with_suffix(f".torn-{number}")
         with aside.open("xb") as file:
             file.write(self._rest)
-        _sync(aside)
+        sync(aside)
         os.truncate(path, self._end)
 
     def _roll(self) -> None:
@@ -177,17 +216,3 @@ def _locked(directory: Path) -> int:
         os.close(lock)
         raise StoreDown(f"another process has the log in {directory} open") from error
     return lock
-
-
-def _write(file: int, content: bytes) -> None:
-    left = memoryview(content)
-    while left:
-        left = left[os.write(file, left) :]
-
-
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

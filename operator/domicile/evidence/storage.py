@@ -1,9 +1,10 @@
 """Where a log is kept: what `store.Log` asks of it, and the errors by which it says no. Files are in `segments`, a database in `postgres`."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from domicile.evidence.ranges import Ranges
 from domicile.evidence.verifying import Segment
 
 
@@ -33,6 +34,22 @@ class Batch:
     """The records, and the checkpoint of the log with them."""
     epoch: int
     """The term in which its last record was made: the latest of it."""
+
+
+class Home(Protocol):
+    """Where records are kept that the log has only what they hash to of. Every method may block, and raises StoreDown where it cannot be done."""
+
+    def keep(self, lines: Sequence[bytes]) -> None:
+        """Keep these for good. Of what a process does not live to record it may have more than the log."""
+        ...
+
+    def remove(self, leaves: Collection[bytes]) -> None:
+        """Keep no longer what hashes to these."""
+        ...
+
+    def close(self) -> None:
+        """Hold nothing open."""
+        ...
 
 
 class Storage(Protocol):
@@ -70,6 +87,11 @@ class Storage(Protocol):
 
     def holds(self, batch: Batch) -> bool:
         """Whether a batch is kept that could not be appended for certain. Where it is not, it will not be. Raises as `append` does."""
+        ...
+
+    def withhold(self, gone: Ranges) -> None:
+        """Keep of these records, of those that were acknowledged, no more than what they hash to. Whatever ends it, the log is as it was
+        written, and this may be called again. Raises as `append` does."""
         ...
 
     def close(self) -> None:

@@ -12,18 +12,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
-from domicile.evidence import checkpoint, dsse, keys, records
+from domicile.evidence import checkpoint, dsse, keys, ranges, records
 from domicile.evidence.checkpoint import Checkpoint
 from domicile.evidence.dsse import Envelope
 from domicile.evidence.keys import PublicKey, Signer
 from domicile.evidence.merkle import leaf
-from domicile.evidence.records import Content, Place
-from domicile.evidence.storage import Batch, LogDamaged, StaleEpoch, Storage, StoreDown
+from domicile.evidence.ranges import Ranges
+from domicile.evidence.records import REMOVED, Content, Place
+from domicile.evidence.storage import Batch, Home, LogDamaged, StaleEpoch, Storage, StoreDown
 from domicile.evidence.verifying import Finding, Read, Report, Witnessed, held_against, verify
+from domicile.evidence.withheld import Withheld, check_homes
 
 _log = logging.getLogger(__name__)
+_RANGES: Final = 10_000
+"""In one record of what was removed."""
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -48,10 +53,12 @@ class Log:
         clock: Callable[[], datetime],
         at: Report,
         read: Read | None,
+        homes: Mapping[str, Home],
     ) -> None:
         self._storage, self._origin, self._signer, self._clock = storage, origin, signer, clock
         self._keyring = keyring
         self._tree, self._last, self._epoch = at.tree, at.last, max(at.epoch, storage.epoch)
+        self._register, self._found, self._homes = at.register, len(at.tree), homes
         self._read = read
         self._waiting: list[_Waiting] = []
         self._writer = ThreadPoolExecutor(1, "evidence")
@@ -91,6 +98,7 @@ class Log:
         """Record them one after the other, with nothing between them: all of them are kept, or none counts. Raises as `append`
         does."""
         bodies = tuple(records.check(content, epoch) for content in contents)
+        check_homes(contents, self._homes)
         if self._shut is not None:
             raise type(self._shut)(*self._shut.args)
         if epoch < self._epoch:
@@ -104,20 +112,46 @@ class Log:
             self._writing = asyncio.create_task(self._write_all(), name="evidence")
         return await waiting.receipts
 
+    async def remove(self, gone: Ranges, why: Mapping[str, Any], epoch: int) -> None:
+        """Keep these records no longer, and what was to be removed before and still is there. That, and `why`, is a record itself before
+        anything goes: whatever ends this, `remove` of the log that is opened next goes on with it. Of what was appended since this one was
+        opened nothing can be removed. Raises as `append` does, and ValueError for records that there were not when it was opened."""
+        if gone and not 0 <= gone[0][0] <= gone[-1][1] <= self._found:
+            raise ValueError(f"there were {self._found} records, and not those from {gone[0][0]} to {gone[-1][1] - 1}")
+        removed = ranges.joined([*self._register.removed, *gone])
+        apart = {home: ranges.common(kept, removed) for home, kept in self._register.elsewhere.items()}
+        for home, kept in apart.items():
+            if kept and home not in self._homes:
+                raise StoreDown(
+                    f"{ranges.count(kept)} of the records are kept in {home}, and where that is was not given"
+                )
+        for begin in range(0, len(gone), _RANGES):
+            body = {**why, "ranges": [list(each) for each in gone[begin : begin + _RANGES]]}
+            await self.append(Content(REMOVED, "Log", records.digest(dsse.canonical(body)), body), epoch)
+        for home, kept in apart.items():
+            if kept:
+                await self._blocking(self._homes[home].remove, [self._tree.leaf(each) for each in ranges.each(kept)])
+        if due := ranges.joined([*self._register.still_shown(), *gone]):
+            await self._blocking(self._storage.withhold, due)
+
     async def close(self) -> None:
         """Let what waits be written, and give the log free for another process."""
         self._shut = self._shut or StoreDown("the log was closed")
         while self._writing is not None and not self._writing.done():
             await asyncio.wait([self._writing])
         self._writer.shutdown()
-        self._storage.close()
+        for each in (self._storage, *self._homes.values()):
+            each.close()
 
     async def _write_all(self) -> None:
         while self._waiting:
             waiting, self._waiting = self._waiting, []
             try:
                 await self._settle_doubt()
-                self._doubtful = batch = self._batch(waiting)
+                batch = self._batch(waiting)
+                for home, lines in batch.apart.items():
+                    await self._blocking(self._homes[home].keep, lines)
+                self._doubtful = batch
                 await self._blocking(self._storage.append, batch.kept)
             except BaseException as error:
                 _log.exception("evidence cannot be recorded")
@@ -155,8 +189,8 @@ class Log:
             for envelope, place in batch.made:
                 self._read(envelope, place)
 
-    async def _blocking(self, call: Callable[[Batch], T], batch: Batch) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, call, batch)
+    async def _blocking(self, call: Callable[[A], T], given: A) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, call, given)
 
     def _count(self, batch: "_Batch") -> None:
         self._doubtful = None
@@ -166,7 +200,7 @@ class Log:
 
     def _batch(self, waiting: Sequence["_Waiting"]) -> "_Batch":
         receipts, lines, leaves, last = list[Receipt](), list[bytes](), list[bytes](), self._last
-        made = list[tuple[Envelope, Place]]()
+        made, apart, run = list[tuple[Envelope, Place]](), dict[str, list[bytes]](), list[bytes]()
         every = ((*said, each.epoch) for each in waiting for said in zip(each.contents, each.bodies, strict=True))
         for sequence, (content, body, epoch) in enumerate(every, start=len(self._tree)):
             place = Place(sequence, last, self._clock(), epoch, self._origin)
@@ -174,6 +208,13 @@ class Log:
             envelope, last = records.sealed(payload, self._signer), records.digest(payload)
             receipts.append(Receipt(sequence, last))
             leaves.append(leaf(envelope.signed))
+            if content.home:
+                apart.setdefault(content.home, []).append(envelope.line())
+                run.append(leaves[-1])
+                continue
+            if run:
+                lines.append(Withheld(sequence - len(run), tuple(run), place.previous).line())
+                run = []
             lines.append(envelope.line())
             made.append((envelope, place))
         state = Checkpoint(self._origin, len(self._tree) + len(leaves), self._tree.root_with(leaves))
@@ -181,7 +222,7 @@ class Log:
         kept = Batch(
             len(self._tree), state.size, state.root, b"".join(line + b"\n" for line in lines), waiting[-1].epoch
         )
-        return _Batch(tuple(receipts), tuple(leaves), tuple(made), kept)
+        return _Batch(tuple(receipts), tuple(leaves), tuple(made), apart, kept)
 
 
 @dataclass(frozen=True)
@@ -209,6 +250,9 @@ class _Batch:
     receipts: tuple[Receipt, ...]
     leaves: tuple[bytes, ...]
     made: tuple[tuple[Envelope, Place], ...]
+    """The records that the log has itself."""
+    apart: Mapping[str, Sequence[bytes]]
+    """Lines of those that it has not, by where they are kept."""
     kept: Batch
 
 
@@ -221,10 +265,12 @@ def open_log(
     signed_before: Iterable[PublicKey] = (),
     witnesses: Iterable[Witnessed] = (),
     read: Read | None = None,
+    homes: Mapping[str, Home] | None = None,
 ) -> Log:
     """Open the log that is kept in a storage, which is the log's from then on, and is closed where this raises. `signed_before` are the keys
     that signed it besides the signer's, `witnesses` checkpoints that others kept; `read` is given each record that is there already, and
-    later each that is found to be kept though `append` could not tell. Blocks while all of it is read. Raises StoreDown where it cannot be
+    later each that is found to be kept though `append` could not tell; `homes` are where records are kept that it has not itself, by name, of
+    which `read` is given none. Blocks while all of it is read. Raises StoreDown where it cannot be
     read, LogDamaged where it is not as it was written, and StaleEpoch where somebody else opened it meanwhile."""
     try:
         if not checkpoint.is_name(origin):
@@ -238,7 +284,7 @@ def open_log(
     except BaseException:
         storage.close()
         raise
-    return Log(storage, origin, signer, keyring, clock, report, read)
+    return Log(storage, origin, signer, keyring, clock, report, read, homes or {})
 
 
 def _refuse_damage(where: str, report: Report, odd: bytes | None) -> None:

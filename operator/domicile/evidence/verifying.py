@@ -6,24 +6,25 @@ Each way of tampering has a finding of its own. What was found does not end the 
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from domicile.evidence import checkpoint, dsse, records
-from domicile.evidence.checkpoint import Checkpoint, NotACheckpoint, Note
+from domicile.evidence import checkpoint, dsse, ranges, records, withheld
+from domicile.evidence.checkpoint import CHECKPOINT, Checkpoint, NotACheckpoint, Note
 from domicile.evidence.dsse import Malformed, canonical, read_object, shown
 from domicile.evidence.keys import PublicKey
 from domicile.evidence.merkle import Tree, leaf
 from domicile.evidence.records import Place
+from domicile.evidence.withheld import WITHHELD, Register
 
 Reason = Literal[
     "Unreadable", "SignatureInvalid", "KeyUnknown", "KeyRevoked", "Missing", "OutOfOrder", "Repeated", "ChainBroken",
     "ClockWentBack", "EpochWentBack", "OfAnotherLog", "CheckpointInvalid", "Unsealed", "TailCut", "Rewritten",
+    "Withheld",
 ]  # fmt: skip
 PROOFS: Final = frozenset[Reason]({"TailCut", "Rewritten"})
 """What a checkpoint proves that is signed with one of the keys."""
-CHECKPOINT: Final = b'{"checkpoint":'
-"""How a line begins that is no record."""
 MOST_OF_A_SORT: Final = 100
 """Findings of one reason that are told one by one. Of the rest it is said how many there are."""
 
@@ -65,6 +66,12 @@ class Report:
     """Of the tree over them; None where some are missing or cannot be read."""
     witnessed: tuple[tuple[str, int], ...] = ()
     """Who kept a checkpoint that the log agrees with, and of how many records."""
+    removed: int = 0
+    """How many of the records are kept no longer, as a record says."""
+    elsewhere: tuple[tuple[str, int], ...] = ()
+    """Where records are kept that were not given, and how many."""
+    register: Register = field(default_factory=Register, compare=False)
+    """Which they are."""
     tree: Tree = field(default_factory=Tree, compare=False)
     """Of the records that could be read, for who goes on with the log."""
     last: str = field(default=records.NOTHING, compare=False)
@@ -83,16 +90,40 @@ def verify(
     keys: Mapping[str, PublicKey],
     witnesses: Iterable[Witnessed] = (),
     read: Read | None = None,
+    apart: Mapping[str, Iterable[bytes]] | None = None,
 ) -> Report:
-    """Look through a log, which `origin` names. `keys` are those that signed it, by keyid. Raises nothing for what is in it."""
-    look = _Look(origin, keys, read or _unread)
+    """Look through a log, which `origin` names. `keys` are those that signed it, by keyid, and `apart` the lines of what is kept elsewhere, by
+    its name. Raises nothing for what is in it."""
+    homes = apart or {}
+    look = _Look(
+        origin, keys, read or _unread, apart={leaf: line for lines in homes.values() for leaf, line in _lines(lines)}
+    )
     for segment in segments:
         look.through(segment)
-    look.end()
+    look.end(homes)
     agreeing = [(each.where, size) for each in witnesses if (size := look.witness(each)) is not None]
     root = look.tree.root() if look.whole else None
-    epoch, last = (look.last[0].epoch, look.last[1]) if look.last else (0, records.NOTHING)
-    return Report(tuple(look.told()), look.expected, root, tuple(agreeing), look.tree, last, epoch)
+    register = look.register
+    kept = ((home, ranges.count(register.kept_in(home))) for home in sorted(register.elsewhere))
+    return Report(
+        tuple(look.told()),
+        look.expected,
+        root,
+        tuple(agreeing),
+        removed=ranges.count(ranges.without(register.removed, register.still_shown())),
+        elsewhere=tuple((home, number) for home, number in kept if number),
+        register=register,
+        tree=look.tree,
+        last=look.digest or records.NOTHING,
+        epoch=look.last.epoch if look.last else 0,
+    )
+
+
+def _lines(lines: Iterable[bytes]) -> Iterable[tuple[bytes, bytes]]:
+    """What is kept elsewhere, by what it hashes to. What cannot be read hashes to nothing, and is told as missing."""
+    for line in lines:
+        with suppress(Malformed):
+            yield leaf(dsse.parsed(line).signed), line
 
 
 def held_against(origin: str, tree: Tree, keys: Mapping[str, PublicKey], kept: Witnessed) -> tuple[Finding, ...]:
@@ -126,8 +157,13 @@ class _Look:
     """Lines since the last record that could not be read, each of which may have been one."""
     gaps: list[tuple[int, int, str]] = field(default_factory=list[tuple[int, int, str]])
     """Records that were passed over, in order: the first, the one after the last, and where."""
-    last: tuple[Place, str] | None = None
-    """The record before, and its digest, where it could be read."""
+    last: Place | None = None
+    """Of the record that was read last, unless what came after it could not be."""
+    digest: str | None = records.NOTHING
+    """Of the record before; None where it could not be read."""
+    register: Register = field(default_factory=Register)
+    apart: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    """Lines of what is kept elsewhere, by what they hash to."""
     segment: str = ""
     """Its name."""
     before: str = ""
@@ -143,16 +179,23 @@ class _Look:
             where = f"{segment.name}:{number}"
             if line.startswith(CHECKPOINT):
                 self._checkpoint(line, where)
+            elif line.startswith(WITHHELD):
+                self._withheld(line, where)
             else:
                 self._record(line, where)
         if rest:
             self._found("Unreadable", f"{segment.name} ends in the middle of a line")
 
-    def end(self) -> None:
-        """Say what is missing, which may have come later, and what the log should have come to."""
+    def end(self, given: Iterable[str] = ()) -> None:
+        """Say what is missing, which may have come later, and what the log should have come to. `given` are the places of which all that is
+        kept there was given."""
         for first, end, where in self.gaps:
-            said = f"record {first} is" if end - first == 1 else f"records {first} to {end - 1} are"
-            self._found("Missing", f"{said} missing {where}")
+            self._found("Missing", f"{_are(first, end)} missing {where}")
+        for first, end in self.register.unaccounted():
+            self._found("Withheld", f"{_are(first, end)} withheld, and no record says why")
+        for home in given:
+            for first, end in self.register.kept_in(home):
+                self._found("Missing", f"{_are(first, end)} kept in {home}, and missing from what was given of it")
         if self.sealed < self.expected:
             self._found(
                 "Unsealed",
@@ -218,14 +261,44 @@ class _Look:
             envelope = dsse.parsed(line)
             place = records.place(envelope) if self._genuine(envelope, where) else None
         except Malformed as error:
-            self._found("Unreadable", f"{where}, which is to be record {self._next}, cannot be read: {error}")
-            place = None
-        else:
-            if place is not None:
-                self._placed(envelope, place, where)
+            self._unreadable(where, error)
+            return
         if place is None:
-            self.whole, self.last, self.begins = False, None, False
-            self.odd += 1
+            self._broken_off()
+        else:
+            self._placed(envelope, place, where)
+
+    def _unreadable(self, where: str, error: Malformed) -> None:
+        self._found("Unreadable", f"{where}, which is to be record {self._next}, cannot be read: {error}")
+        self._broken_off()
+
+    def _broken_off(self) -> None:
+        """What was read may have been a record."""
+        self.whole, self.last, self.digest, self.begins = False, None, None, False
+        self.odd += 1
+
+    def _withheld(self, line: bytes, where: str) -> None:
+        try:
+            found = withheld.parsed(line)
+        except Malformed as error:
+            self._unreadable(where, error)
+            return
+        if found.first < self.expected:
+            said = f"{_are(found.first, found.end)} withheld, and the line that says so ({where}) stands after record {self.expected - 1}"
+            self._found("OutOfOrder", said)
+            return
+        if found.first > self._next:
+            self._passed_over(self._next, found.first, where)
+        self.begins, self.odd = False, 0
+        for sequence, each in enumerate(found.leaves, start=found.first):
+            if (given := self.apart.get(each)) is not None:
+                self._record(given, where)
+                continue
+            self.digest = found.last if sequence + 1 == found.end else None
+            self.register.withhold(sequence)
+            if self.whole:
+                self.tree.append(each)
+            self.expected = sequence + 1
 
     @property
     def _next(self) -> int:
@@ -242,10 +315,14 @@ class _Look:
         if place.sequence > self._next:
             self._passed_over(self._next, place.sequence, where)
         self._follows(place, in_step, where)
-        self.last, self.begins, self.odd = (place, records.digest(envelope.payload)), False, 0
+        self.last, self.digest, self.begins, self.odd = place, records.digest(envelope.payload), False, 0
         if self.whole:
             self.tree.append(leaf(envelope.signed))
         self.expected = place.sequence + 1
+        try:
+            self.register.take(envelope, place.sequence)
+        except Malformed as error:
+            self._found("Unreadable", f"record {place.sequence} ({where}) cannot be read: {error}")
         self.read(envelope, place)
 
     def _genuine(self, envelope: dsse.Envelope, where: str) -> bool:
@@ -291,13 +368,17 @@ class _Look:
 
     def _follows(self, place: Place, in_step: bool, where: str) -> None:
         said = f"record {place.sequence} ({where})"
-        if self.last is None:
-            if in_step and place.sequence == 0 and place.previous != records.NOTHING:
-                self._found("ChainBroken", f"{said} is the first and names one before it")
+        if in_step and self.digest is not None and place.previous != self.digest:
+            first = place.sequence == 0
+            how = (
+                "is the first and names one before it"
+                if first
+                else "does not follow the one before it: it names another"
+            )
+            self._found("ChainBroken", f"{said} {how}")
+        before = self.last
+        if before is None:
             return
-        before, digest = self.last
-        if in_step and place.previous != digest:
-            self._found("ChainBroken", f"{said} does not follow the one before it: it names another")
         if place.time < before.time:
             self._found("ClockWentBack", f"{said} is of {place.time}, and the one before it of {before.time}")
         if place.epoch < before.epoch:
@@ -342,3 +423,7 @@ class _Look:
             self._found("KeyRevoked", said)
             return False
         return True
+
+
+def _are(first: int, end: int) -> str:
+    return f"record {first} is" if end - first == 1 else f"records {first} to {end - 1} are"

@@ -7,10 +7,11 @@ from pathlib import Path
 from domicile.audit import Trail
 from domicile.cli.failure import Failure
 from domicile.evidence import dsse, keyfile, keys, records
+from domicile.evidence.checkpoint import CHECKPOINT
 from domicile.evidence.keys import PublicKey
 from domicile.evidence.segments import NAME, acknowledged
 from domicile.evidence.storage import StoreDown
-from domicile.evidence.verifying import CHECKPOINT, Report, Segment, Witnessed, verify
+from domicile.evidence.verifying import Report, Segment, Witnessed, verify
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from domicile.cli.audit.export.told import Told
 from domicile.cli.audit.source import Looked
 from domicile.cli.failure import Failure
 from domicile.evidence import keyfile
+from domicile.evidence.checkpoint import CHECKPOINT
 from domicile.evidence.segments import NAME
-from domicile.evidence.verifying import CHECKPOINT, Segment
+from domicile.evidence.verifying import Segment
 
 LOG, KEYS, CHECKPOINTS, README = "log", "keys", "checkpoints", "README.txt"
 _VERSION: Final = version("domicile")

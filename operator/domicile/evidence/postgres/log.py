@@ -10,22 +10,21 @@ import time
 import uuid
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Final, LiteralString, Self, cast
+from typing import Final, LiteralString, cast
 
 import psycopg
 from psycopg import sql
-from psycopg.abc import RV, PQGen
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.errors import Diagnostic
-from psycopg.rows import TupleRow
 
+from domicile.evidence import ranges
+from domicile.evidence.dsse import Malformed
 from domicile.evidence.merkle import EMPTY
+from domicile.evidence.postgres.connection import PATIENCE, Connection
+from domicile.evidence.ranges import Ranges
 from domicile.evidence.storage import Batch, LogDamaged, StaleEpoch, StoreDown
 from domicile.evidence.verifying import Segment
+from domicile.evidence.withheld import without
 
 SCHEMA: Final = "domicile_evidence"
-PATIENCE: Final = 5.0
-"""Seconds that a transaction may take, and as many a connection to each host that is named."""
 _PAGE: Final = 32
 """Batches that are read at a time."""
 
@@ -51,14 +50,6 @@ CREATE OR REPLACE TRIGGER kept BEFORE DELETE OR TRUNCATE ON {head}
 CREATE OR REPLACE TRIGGER grows BEFORE UPDATE ON {head}
     FOR EACH ROW WHEN (NEW.size < OLD.size OR NEW.epoch < OLD.epoch) EXECUTE FUNCTION {refuse}();
 """
-# For the transaction alone, so that a pooler between us and the server does no harm. Where a server has standbys that are synchronous,
-# 'on' waits for them, and so does remote_apply. What a process that was stopped, or has gone, has locked is let go before who waits for it
-# loses patience, which is told apart from a server that does not answer.
-_SETTINGS: Final[LiteralString] = """
-SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true),
-    set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
-    set_config('idle_in_transaction_session_timeout', %s, true)
-"""
 _OPEN: Final[LiteralString] = """
 UPDATE {head} SET holder = %(holder)s, epoch = %(epoch)s WHERE epoch <= %(epoch)s
 """
@@ -80,48 +71,10 @@ class _State:
     root: bytes
 
 
-class _Connection(psycopg.Connection[TupleRow]):
-    """Waits for no answer past a moment. A server that is stopped keeps its connections, and says nothing on them."""
-
-    until = 0.0
-    """By time.monotonic."""
-    warned: str | None = None
-    """What the server warned of in this transaction."""
-
-    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """As it does, and no longer. Raises psycopg.OperationalError."""
-        left = max(0.0, self.until - time.monotonic())
-        return super().wait(gen, interval, left if timeout is None else min(timeout, left))
-
-    @classmethod
-    def made(cls, conninfo: str, patience: float, sort: str = "read-write") -> Self:
-        """A connection to a server of that sort, which can be written to where nothing else is asked. Raises psycopg.Error."""
-        ours: dict[str, str | int] = {
-            "application_name": "domicile",
-            "connect_timeout": max(2, round(patience)),
-            "target_session_attrs": sort,
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-            "tcp_user_timeout": round(patience * 1000),
-        }
-        asked = conninfo_to_dict(conninfo)
-        # Nothing is prepared: a pooler may give the next transaction to another session.
-        found = cls.connect(make_conninfo("", **{**ours, **asked}), prepare_threshold=None)
-        found.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        found.add_notice_handler(found.heard)
-        return found
-
-    def heard(self, said: Diagnostic) -> None:
-        """Keep a warning of the server's."""
-        if said.severity_nonlocalized == "WARNING":
-            self.warned = said.message_primary
-
-
 def batches(conninfo: str, schema: str = SCHEMA, patience: float = PATIENCE) -> Iterator[Segment]:
     """All batches of a log, in order, as they are at one moment; for who reads it and writes nothing. Raises StoreDown."""
     try:
-        with _Connection.made(conninfo, patience, "any") as connection:
+        with Connection.made(conninfo, patience, "any") as connection:
             connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
             query = sql.SQL("SELECT first, lines FROM {} WHERE first > %s ORDER BY first LIMIT %s").format(
                 sql.Identifier(schema, "batch")
@@ -156,7 +109,7 @@ class Postgres:
         self._epoch = epoch
         """The term in which the head was when this process wrote it last."""
         self._holder = str(uuid.uuid4())
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._where = f"schema {schema} of PostgreSQL"
         with self._transaction() as connection:
             self._make(connection)
@@ -178,12 +131,7 @@ class Postgres:
         after = -1
         while True:
             with self._transaction() as connection:
-                rows = connection.execute(
-                    self._sql("SELECT first, lines FROM {batch} WHERE first > %s ORDER BY first LIMIT %s"),
-                    (after, _PAGE),
-                    binary=True,
-                ).fetchall()
-            page = cast("list[tuple[int, bytes]]", rows)
+                page = self._page(connection, after)
             for first, lines in page:
                 yield Segment(f"batch {first}", lines)
             if len(page) < _PAGE:
@@ -224,6 +172,40 @@ class Postgres:
         self._at = found
         return found == after
 
+    def withhold(self, gone: Ranges) -> None:
+        """Write each batch anew that has some of these records. It takes the owner of the tables, as they let nobody change a batch."""
+        after, size = -1, self._at.size
+        while True:
+            with self._transaction() as connection:
+                connection.execute(self._sql(_CLAIM), {"holder": self._holder})
+                self._head(connection)
+                page = self._page(connection, after)
+                firsts = [first for first, _ in page]
+                changed = [
+                    (first, kept)
+                    for (first, lines), end in zip(page, [*firsts[1:], size], strict=True)
+                    if ranges.touch(gone, first, end) and (kept := self._without(lines, gone)) != lines
+                ]
+                if changed:
+                    connection.execute(self._sql("ALTER TABLE {batch} DISABLE TRIGGER kept"))
+                    for first, kept in changed:
+                        connection.execute(self._sql("UPDATE {batch} SET lines = %b WHERE first = %s"), (kept, first))
+                    connection.execute(self._sql("ALTER TABLE {batch} ENABLE TRIGGER kept"))
+            if len(page) < _PAGE:
+                return
+            after = firsts[-1]
+
+    def _without(self, lines: bytes, gone: Ranges) -> bytes:
+        try:
+            return without(lines, gone)
+        except Malformed as error:
+            raise LogDamaged(f"the log in {self._where} is not as it was written: {error}") from error
+
+    def _page(self, connection: Connection, after: int) -> list[tuple[int, bytes]]:
+        """Batches whose first record is after that one, in order."""
+        query = self._sql("SELECT first, lines FROM {batch} WHERE first > %s ORDER BY first LIMIT %s")
+        return cast("list[tuple[int, bytes]]", connection.execute(query, (after, _PAGE), binary=True).fetchall())
+
     def close(self) -> None:
         """Close the connection. Who opens the log next need not wait for this."""
         if self._connection is not None:
@@ -258,7 +240,7 @@ class Postgres:
             connection.execute(self._sql(query), {"holder": self._holder, "epoch": self._epoch})
             return self._head(connection)
 
-    def _head(self, connection: _Connection) -> _State:
+    def _head(self, connection: Connection) -> _State:
         """Raises where somebody else holds it."""
         row = connection.execute(self._sql("SELECT size, root, epoch, holder FROM {head}"), binary=True).fetchone()
         if row is None:
@@ -279,7 +261,7 @@ class Postgres:
             " from an older copy, a standby that had not all of it took the place of its server, or somebody else wrote there"
         )
 
-    def _make(self, connection: _Connection) -> None:
+    def _make(self, connection: Connection) -> None:
         schema, head = sql.Identifier(self._schema), sql.Identifier(self._schema, "head")
 
         def missing(kind: LiteralString, name: sql.Identifier) -> bool:
@@ -304,17 +286,15 @@ class Postgres:
         )
 
     @contextlib.contextmanager
-    def _transaction(self) -> Generator[_Connection]:
+    def _transaction(self) -> Generator[Connection]:
         """One that is committed for good when this ends. Where it raises, the connection is closed, and what became of it is not known."""
         try:
             if self._connection is None:
-                self._connection = _Connection.made(self._conninfo, self._patience)
+                self._connection = Connection.made(self._conninfo, self._patience)
                 info = self._connection.info
                 self._where = f"schema {self._schema} of {info.dbname} at {info.host}:{info.port}"
             connection = self._connection
-            connection.until, connection.warned = time.monotonic() + self._patience, None
-            shares = (self._patience * share for share in (1, 0.8, 0.4))
-            connection.execute(_SETTINGS, [f"{seconds * 1000:.0f}ms" for seconds in shares])
+            connection.begin(self._patience)
             yield connection
             connection.commit()
             if connection.warned is not None:
