@@ -47,7 +47,7 @@ class Chronicle(Writer):
             if key not in wanted:
                 self.add(audit.ended(seen.ref.uid, intent, "Overtaken"), state.now)
         carried = {str(i): [begun[key].decision, begun[key].act] for i, key in enumerate(wanted) if key in begun}
-        account = audit.account(seen, plan, state.now, Bag(self.ledger.recorded))
+        account = audit.account(seen, plan, state.now, self.bag())
         for content in audit.contents(account, {"uid": seen.ref.uid, "carried": carried, **ABOUT}):
             self.add(content, state.now)
         return state
@@ -89,8 +89,11 @@ class Chronicle(Writer):
         )
 
     def bag(self) -> Bag:
-        """For values that are to be recorded by hand."""
-        return Bag(self.ledger.recorded)
+        """For what is to be recorded."""
+        return Bag(self.ledger.recorded, named=self._named)
+
+    def _named(self, name: str) -> audit.Value:
+        return self.ledger.names.get(name) or audit.value_of_name(name, f"{len(self.ledger.names):032x}")
 
     def values(self, found: Mapping[str, Any], state: World) -> None:
         """Record values."""

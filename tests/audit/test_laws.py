@@ -8,7 +8,7 @@ import pytest
 
 import builders as a
 from domicile.api.residencyexception import APPROVED_BY, REQUESTED_BY
-from domicile.audit import Bag, Ledger, changes, laws
+from domicile.audit import Bag, Ledger, Values, changes, laws
 from domicile.residency import Law
 
 BEFORE = Law(
@@ -74,7 +74,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_change_is_told_in_its_word(case: Case) -> None:
-    assert [laws.said(change) for change in told(BEFORE, case.change(BEFORE))] == [case.said]
+    assert [laws.said(change, Values({})) for change in told(BEFORE, case.change(BEFORE))] == [case.said]
 
 
 def test_what_did_not_change_is_not_recorded_again() -> None:

@@ -334,7 +334,7 @@ def test_what_a_decision_rests_on_says_who_asked_and_who_approved() -> None:
     further = {"exceptions": (a.exception(),)}
     log.passed(w.world(further=further, policies=(a.policy(telemetry=("PH",)),)))
     stamps = {"domicile.dev/approved-by": "gil", "domicile.dev/requested-by": "ana"}
-    assert list(questions.approvals(log.decisions[0])) == [
+    assert list(questions.approvals(log.decisions[0], log.trail.values)) == [
         {"kind": "ResidencyException", "name": "ticket-4711", "stamps": stamps}
     ]
 

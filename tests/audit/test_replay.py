@@ -165,7 +165,9 @@ def test_a_value_that_is_not_as_it_was_recorded_is_found(digest: str) -> None:
 @pytest.mark.parametrize("digest", VALUES, ids=lambda digest: next(iter(VALUES[digest])))
 def test_a_value_that_is_missing_is_told(digest: str) -> None:
     left = {other: value for other, value in VALUES.items() if other != digest}
-    assert replay(RECORD, Values(left)) == NotReplayed(f"ValueMissing: value {digest} was not recorded")
+    assert replay(RECORD, Values(left)) == NotReplayed(
+        f"ValueMissing: value {digest} was not recorded, or is kept no longer"
+    )
 
 
 def in_front_of(state: w.World) -> audit.Replayed:

@@ -12,12 +12,14 @@ from domicile.audit.decisions import (
     of_values,
     subject_of,
 )
+from domicile.audit.homes import homes_of
 from domicile.audit.laws import LAW, changes
 from domicile.audit.ledger import OUTCOME, Ended, Intent, Ledger, attempted, ended, late
+from domicile.audit.names import value as value_of_name
 from domicile.audit.replay import Differs, NotReplayed, Replayed, Same, replay
 from domicile.audit.settling import of_the_gone, overtaken, settle
 from domicile.audit.trail import ODD, TERM, Record, Trail, odd, record
-from domicile.audit.values import Bag, Kept, ValueMissing, Values, digest_of, moment
+from domicile.audit.values import Bag, Kept, Value, ValueMissing, Values, digest_of, moment
 
 __all__ = [
     "DECISION",
@@ -39,6 +41,7 @@ __all__ = [
     "Replayed",
     "Same",
     "Trail",
+    "Value",
     "ValueMissing",
     "Values",
     "account",
@@ -47,6 +50,7 @@ __all__ = [
     "contents",
     "digest_of",
     "ended",
+    "homes_of",
     "key_of",
     "late",
     "model_of",
@@ -59,4 +63,5 @@ __all__ = [
     "replay",
     "settle",
     "subject_of",
+    "value_of_name",
 ]

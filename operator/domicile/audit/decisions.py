@@ -1,18 +1,19 @@
 """A decision as it is recorded: what was seen, how every rule fared on every cluster, what was chosen, and what is to be done. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Final
 
 from domicile.api import ModelRemnant
 from domicile.audit import snapshots
+from domicile.audit.names import is_name
 from domicile.audit.values import Bag, Json, Value, digest_of, moment, plain
 from domicile.decision import Place, Plan, ReleaseFinalizer, Snapshot, Withdraw
 from domicile.decision.decide import question
 from domicile.decision.plan import Act
 from domicile.evidence import dsse
-from domicile.evidence.records import Content
+from domicile.evidence.records import ELSEWHERE, Content
 from domicile.placement import Choice, PassedOver
 from domicile.residency import (
     Covered,
@@ -50,6 +51,8 @@ class Account:
     """What follows from what was seen, and from nothing else: who decides again has the same bytes."""
     values: Mapping[str, Value]
     """By digest: what the body names and is not recorded yet."""
+    apart: Mapping[str, Mapping[str, Value]] = field(default_factory=dict[str, Mapping[str, Value]])
+    """The same, of what is kept elsewhere, by where."""
 
 
 def account(seen: Snapshot, plan: Plan, now: datetime, bag: Bag) -> Account:
@@ -63,12 +66,12 @@ def account(seen: Snapshot, plan: Plan, now: datetime, bag: Bag) -> Account:
         "coverage": None if judgement is None else _coverage(judgement),
         "candidates": None if judgement is None else _candidates(seen, judgement, now, bag),
         "choice": None if plan.choice is None else _choice(plan.choice, bag),
-        "restsOn": [] if judgement is None else _rests_on(seen, judgement),
+        "restsOn": [] if judgement is None else _rests_on(seen, judgement, bag),
         "acts": [_act(act, bag) for act in plan.acts if key_of(act) is not None],
         "status": bag.put(plan.status.wire()),
         "lookAgain": None if plan.look_again is None else moment(plan.look_again),
     }
-    return Account(subject_of(seen.ref), found["model"], body, bag.values)
+    return Account(subject_of(seen.ref), found["model"], body, bag.values, bag.apart)
 
 
 def subject_of(model: ModelRef | str) -> str:
@@ -84,12 +87,19 @@ def model_of(subject: str) -> str:
 def contents(account: Account, context: Mapping[str, Json]) -> tuple[Content, ...]:
     """The records: the values that are new, and the decision. `context` is what does not follow from what was seen."""
     decision = Content(DECISION, account.subject, account.digest, {**account.body, "context": dict(context)})
-    return (*of_values(account.values), decision)
+    return (*of_values(account.values, account.apart), decision)
 
 
-def of_values(values: Mapping[str, Value]) -> tuple[Content, ...]:
-    """The records of values, none of them too large."""
-    return tuple(_values(each) for each in _in_parts(values))
+def of_values(
+    values: Mapping[str, Value], apart: Mapping[str, Mapping[str, Value]] | None = None
+) -> tuple[Content, ...]:
+    """The records of values, none of them too large: those that are kept elsewhere, with what says so before them, and those of the log."""
+    found: list[Content] = []
+    for home, details in (apart or {}).items():
+        kept = [_values(each, home) for each in _in_parts(details)]
+        body = {"home": home, "next": len(kept), "values": sorted(details)}
+        found += [Content(ELSEWHERE, "Values", digest_of(body), body), *kept]
+    return (*found, *(_values(each) for each in _in_parts(values)))
 
 
 def what(seen: Snapshot, plan: Plan) -> tuple[str, ...]:
@@ -151,7 +161,7 @@ def _act(act: Act, bag: Bag) -> Value:
 
 
 def _grounds(grounds: Grounds) -> Value:
-    return {field.name: plain(getattr(grounds, field.name)) for field in fields(grounds)}
+    return {each.name: plain(getattr(grounds, each.name)) for each in fields(grounds)}
 
 
 def _coverage(judgement: Judgement) -> Value:
@@ -237,7 +247,7 @@ def _by_reason(passed_over: Iterable[PassedOver]) -> list[Value]:
     return [{"reason": reason, "message": message, "clusters": names} for (reason, message), names in found.items()]
 
 
-def _rests_on(seen: Snapshot, judgement: Judgement) -> list[Value]:
+def _rests_on(seen: Snapshot, judgement: Judgement, bag: Bag) -> list[Value]:
     """The records and exceptions by which clusters are lawful, and who asked for them and approved them."""
     law = seen.engine.law
     used = {
@@ -247,7 +257,7 @@ def _rests_on(seen: Snapshot, judgement: Judgement) -> list[Value]:
         },
     }
     return [
-        {"kind": kind, "name": name, "stamps": snapshots.stamps(thing)}
+        {"kind": kind, "name": name, "stamps": snapshots.stamps(thing, bag)}
         for (kind, name), things in sorted(used.items(), key=lambda pair: pair[0])
         for thing in things
         if thing.metadata.name == name
@@ -258,15 +268,18 @@ def _names(verdict: Verdict, field: str) -> tuple[str, ...]:
     return getattr(verdict, field) if isinstance(verdict, Lawful) else ()
 
 
-def _values(values: Mapping[str, Value]) -> Content:
-    return Content(VALUES, "Values", digest_of({"of": sorted(values)}), {"values": dict(values)})
+def _values(values: Mapping[str, Value], home: str = "") -> Content:
+    return Content(VALUES, "Values", digest_of({"of": sorted(values)}), {"values": dict(values)}, home)
 
 
 def _in_parts(values: Mapping[str, Value]) -> Iterable[Mapping[str, Value]]:
-    """In records that are not too large."""
+    """In records that are not too large, and each name in one of its own: it may have to go."""
     part: dict[str, Value] = {}
     size = 0
     for digest, value in values.items():
+        if is_name(value):
+            yield {digest: value}
+            continue
         length = len(dsse.canonical(value))
         if part and size + length > _SMALL:
             yield part

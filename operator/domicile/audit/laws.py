@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from domicile.audit import snapshots
-from domicile.audit.values import Bag, Json, Value
+from domicile.api.residencyexception import APPROVED_BY
+from domicile.audit import names, snapshots
+from domicile.audit.values import Bag, Json, Value, Values
 from domicile.evidence.records import Content
 from domicile.residency import Law
 
@@ -56,16 +57,16 @@ def _objects(law: Law, bag: Bag) -> Iterator[Value]:
                 "kind": kind.info.kind,
                 "name": thing.metadata.name,
                 "digest": bag.put_object(thing, snapshots.written_object),
-                "stamps": snapshots.stamps(thing),
+                "stamps": snapshots.stamps(thing, bag),
                 "mode": getattr(thing.spec, "mode", None),
-                "approved": _approved(thing),
+                "approved": _approved(thing, bag),
             }
 
 
-def _approved(thing: Any) -> str:
+def _approved(thing: Any, bag: Bag) -> str:
     """Who approved it, as the API server stamped; empty where nobody did, or of what nobody approves."""
-    by = thing.metadata.annotations.get("domicile.dev/approved-by", "")
-    return by if getattr(thing.spec, "approved", True) else ""
+    by = thing.metadata.annotations.get(APPROVED_BY, "")
+    return bag.name(by) if by and getattr(thing.spec, "approved", True) else ""
 
 
 def _words(before: Value | None, after: Value) -> Iterator[str]:
@@ -82,9 +83,10 @@ def _words(before: Value | None, after: Value) -> Iterator[str]:
         yield "ApprovalGiven"
 
 
-def said(change: Mapping[str, Json]) -> str:
+def said(change: Mapping[str, Json], values: Values) -> str:
     """A change in words."""
-    by = [f"{key.removeprefix('domicile.dev/')} {who}" for key, who in sorted(change["stamps"].items())]
+    stamps = names.all_named(change["stamps"], values)
+    by = [f"{key.removeprefix('domicile.dev/')} {who}" for key, who in sorted(stamps.items())]
     mode = f", now in mode {change['mode']}" if "ModeSwitched" in change["change"] else ""
     who = f" ({', '.join(by)})" if by else ""
     return f"{change['kind']}/{change['name']}: {'+'.join(change['change'])}{mode}{who}"

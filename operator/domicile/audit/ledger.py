@@ -7,9 +7,10 @@ from typing import Final, Literal
 
 from domicile.audit.decisions import DECISION, VALUES, ActKey, key_of
 from domicile.audit.laws import LAW, Known, known_after
-from domicile.audit.values import Json, Value, digest_of, moment
+from domicile.audit.names import is_name
+from domicile.audit.values import Json, Value, digest_of, moment, recorded_as
 from domicile.decision.plan import Act
-from domicile.evidence.records import Content
+from domicile.evidence.records import ELSEWHERE, Content
 
 OUTCOME: Final = "Outcome"
 """Kind of a record: what came of an act, or of an attempt."""
@@ -45,6 +46,8 @@ class Ledger:
     open: dict[str, dict[ActKey, Intent]] = field(default_factory=dict[str, dict[ActKey, Intent]])
     """By UID of the model: acts that were begun, of which no end is recorded."""
 
+    names: dict[str, Value] = field(default_factory=dict[str, Value])
+    """What is recorded of names of people, by name."""
     law: Known = field(default_factory=dict[str, Value])
     """What is recorded of governance's objects."""
 
@@ -52,6 +55,9 @@ class Ledger:
         """Go on by a record, which has this digest."""
         if kind == VALUES:
             self.recorded.update(body["values"])
+            self.names.update({each["name"]: each for each in body["values"].values() if is_name(each)})
+        elif kind == ELSEWHERE:
+            self.recorded.update(recorded_as(digest, body["home"]) for digest in body["values"])
         elif kind == DECISION:
             self._begun(digest, subject, body)
         elif kind == OUTCOME:

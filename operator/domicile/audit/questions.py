@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from domicile.api.residencyexception import REQUESTED_BY
+from domicile.audit import names
 from domicile.audit.trail import Record, Trail
 from domicile.audit.values import Value, ValueMissing, Values
 
@@ -33,6 +35,8 @@ class Stay:
     """When all of it was written there; None: that is not recorded."""
     permits: tuple["Permitted", ...] = ()
     """One after the other."""
+    ended: Record | None = None
+    """The decision, or the record of what was done late, by which it ended."""
 
     def at(self, moment: datetime) -> bool:
         """Whether it was there."""
@@ -70,13 +74,13 @@ def stays(trail: Trail) -> tuple[Stay, ...]:
         if what == "seen":
             _seen(there, ended, record, trail.values)
             continue
-        key = (_uid(record), act["cluster"][1])
+        key = (uid_of(record), act["cluster"][1])
         if what == "decided":
             there[key] = _permitted(there.get(key) or _new(record, act["cluster"]), record, act, trail.values)
         elif key in there and what == "placed":
             there[key] = replace(there[key], placed=there[key].placed or moment)
         elif key in there and what == "gone":
-            ended.append(replace(there.pop(key), until=moment))
+            ended.append(replace(there.pop(key), until=moment, ended=record))
     return tuple(sorted((*ended, *there.values()), key=lambda stay: (stay.since, stay.model, stay.cluster)))
 
 
@@ -85,12 +89,12 @@ def unheld(trail: Trail, now: datetime) -> tuple[Unheld, ...]:
     judged: dict[str, list[Record]] = {}
     for each in trail.decisions.values():
         if each.body["candidates"]:
-            judged.setdefault(_uid(each), []).append(each)
+            judged.setdefault(uid_of(each), []).append(each)
     return tuple(
         each
         for stay in stays(trail)
         if stay.since <= now
-        for each in _joined(_unheld(stay, judged.get(stay.uid, ()), trail.values, now))
+        for each in _joined(_unheld(stay, judged.get(stay.uid, ()), trail, now))
     )
 
 
@@ -113,22 +117,29 @@ def exceptions(trail: Trail, since: datetime, until: datetime | None = None) -> 
 def law_of(digest: str, kind: str, values: Values) -> Mapping[str, Value]:
     """The objects of a kind in a law, by name; empty where they are missing from the log."""
     try:
-        return values.entries(values.get(digest)[kind])
+        found = values.entries(values.get(digest)[kind])
     except ValueMissing:
         return {}
+    return {name: _stamped(thing, values) for name, thing in found.items()}
 
 
-def approvals(record: Record) -> Sequence[Mapping[str, Any]]:
+def _stamped(thing: Value, values: Values) -> Value:
+    meta = thing["metadata"]
+    return {**thing, "metadata": {**meta, "annotations": names.all_named(meta["annotations"], values)}}
+
+
+def approvals(record: Record, values: Values) -> Sequence[Mapping[str, Any]]:
     """The records and exceptions that a decision rests on, with who asked for them and who approved them."""
-    return record.body["restsOn"]
+    return [{**each, "stamps": names.all_named(each["stamps"], values)} for each in record.body["restsOn"]]
 
 
 def asked_by(record: Record, values: Values) -> str:
     """Who made the model, as the API server stamped it; empty where it did not."""
     try:
-        return values.get(record.body["seen"]["model"])["metadata"]["annotations"].get("domicile.dev/requested-by", "")
+        by = values.get(record.body["seen"]["model"])["metadata"]["annotations"].get(REQUESTED_BY, "")
     except (ValueMissing, KeyError):
         return ""
+    return names.named(by, values)
 
 
 def candidates(record: Record, values: Values) -> Mapping[str, Value]:
@@ -176,14 +187,15 @@ def _happened(trail: Trail) -> list[tuple[datetime, str, Record, Mapping[str, An
 _CAME_OF: Final = {"Place": "placed", "Withdraw": "gone"}
 
 
-def _uid(record: Record) -> str:
+def uid_of(record: Record) -> str:
+    """UID of the model that it is about."""
     body = record.body
     return body["uid"] if "uid" in body else body["context"]["uid"]
 
 
 def _new(record: Record, cluster: Sequence[str]) -> Stay:
     name, uid = cluster
-    return Stay(record.model, _uid(record), name, uid, record.time, record)
+    return Stay(record.model, uid_of(record), name, uid, record.time, record)
 
 
 def _permitted(stay: Stay, record: Record, act: Mapping[str, Any], values: Values) -> Stay:
@@ -197,7 +209,7 @@ def _permitted(stay: Stay, record: Record, act: Mapping[str, Any], values: Value
 def _seen(there: dict[tuple[str, str], Stay], ended: list[Stay], record: Record, values: Values) -> None:
     """What a decision saw on the members. What was found there without having been placed is there. What was never written and was not
     found on a member in sight is not: who was to write it did not live to, and it is wanted there no more."""
-    uid, seen = _uid(record), record.body["seen"]
+    uid, seen = uid_of(record), record.body["seen"]
     unwritten = [key for key, stay in there.items() if key[0] == uid and stay.placed is None and stay.permits]
     if not unwritten and not seen["workloads"]:
         return
@@ -212,27 +224,34 @@ def _seen(there: dict[tuple[str, str], Stay], ended: list[Stay], record: Record,
             if (uid, member) not in there and [name, member] not in seen["provenAbsent"]:
                 there[uid, member] = _new(record, (name, member))
         elif (uid, member) in unwritten and member not in (*placed, *listed):
-            ended.append(replace(there.pop((uid, member)), until=record.time))
+            ended.append(replace(there.pop((uid, member)), until=record.time, ended=record))
 
 
 _OF_A_WORKLOAD: Final = ("inference_service", "companions", "deployments", "pods", "others")
 """Fields of serving.SeenWorkload, without what nothing runs by alone."""
 
 
-def _unheld(stay: Stay, judged: Iterable[Record], values: Values, now: datetime) -> Iterator[Unheld]:
-    """Between two decisions on a model the first one's verdict stands, until it ends."""
+def _unheld(stay: Stay, judged: Iterable[Record], trail: Trail, now: datetime) -> Iterator[Unheld]:
+    """Between two decisions on a model the first one's verdict stands, until it ends. Of a time of which not all need be kept any longer
+    nothing is told."""
     goes_on = stay.until is None or stay.until > now
     until = now if stay.until is None or goes_on else stay.until
-    here = [each for each in judged if stay.since <= each.time < until]
+    here = from_then(trail.kept_since(stay.model), [each for each in judged if stay.since <= each.time < until])
     for record, after in zip(here, [*(each.time for each in here[1:]), until], strict=False):
         end = None if goes_on and after == until else after
-        found = candidates(record, values)
+        found = candidates(record, trail.values)
         # By its UID: a cluster may have been registered anew under another name.
         verdict = next((each for each in found.values() if each["uid"] == stay.cluster_uid), None)
         if verdict is None or not verdict["lawful"]:
             yield Unheld(stay, record.time, end, _why(stay, found, verdict))
         elif (ends := _moment(verdict["until"])) < after:
             yield Unheld(stay, ends, end, "what the verdict rested on had ended")
+
+
+def from_then(moment: datetime | None, records: Sequence[Record]) -> Sequence[Record]:
+    """Those from a moment on, and the last one before it; all, where there is no such moment."""
+    before = [each for each in records if moment is not None and each.time <= moment]
+    return [*before[-1:], *records[len(before) :]]
 
 
 def _why(stay: Stay, found: Mapping[str, Value], verdict: Value | None) -> str:

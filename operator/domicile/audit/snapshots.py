@@ -18,6 +18,7 @@ from domicile.api import (
     SovereignModel,
     SovereignModelStatus,
 )
+from domicile.audit import names
 from domicile.audit.values import Bag, Json, Value, Values, plain
 from domicile.decision import Refusal, Snapshot
 from domicile.placement import ClusterView, OutOfSight
@@ -33,8 +34,6 @@ LAW: Final[Mapping[str, type[Kind]]] = {
     "exceptions": ResidencyException,
 }
 """Kind of each field of the law."""
-_OURS: Final = "domicile.dev/"
-"""How annotations begin that say something to a decision, or to who reads of it: who asked, who approved."""
 _NOTHING: Final = SeenWorkload()
 T = TypeVar("T")
 
@@ -47,9 +46,13 @@ def written(seen: Snapshot, bag: Bag) -> Value:
         "namespaceLabels": None if seen.namespace_labels is None else dict(seen.namespace_labels),
         "law": bag.put_object(seen.engine.law, law_written),
         "hub": plain(seen.hub and [seen.hub.name, seen.hub.uid]),
-        "members": bag.put_all({name: bag.put_object(view, _view) for name, view in seen.members.items()}),
+        "members": bag.put_all(
+            {name: bag.put_object(view, _view, bag.home(view.member.uid)) for name, view in seen.members.items()}
+        ),
         "workloads": {
-            name: bag.put(_dumped(SeenWorkload, there)) for name, there in seen.seen.items() if there != _NOTHING
+            name: bag.put(_dumped(SeenWorkload, there), _home(seen, name, bag))
+            for name, there in seen.seen.items()
+            if there != _NOTHING
         },
         "refusals": {name: [r.reason, r.message, r.workload] for name, r in seen.refusals.items()},
         "stuck": dict(seen.stuck),
@@ -57,6 +60,11 @@ def written(seen: Snapshot, bag: Bag) -> Value:
         "unreadable": list(seen.unreadable),
         "unrecordable": seen.unrecordable,
     }
+
+
+def _home(seen: Snapshot, name: str, bag: Bag) -> str:
+    view = seen.members.get(name)
+    return "" if view is None else bag.home(view.member.uid)
 
 
 def read(found: Mapping[str, Json], values: Values) -> Snapshot:
@@ -99,23 +107,28 @@ def law_read(found: Mapping[str, Json], values: Values) -> Law:
     return Law(**fields)
 
 
-def written_object(thing: Any, _: Bag) -> Value:
+def written_object(thing: Any, bag: Bag) -> Value:
     """An object of governance: what it says, and who said it. Not how it fares."""
     meta = thing.metadata
     return {
         "apiVersion": thing.api_version,
         "kind": thing.info.kind,
-        "metadata": {"name": meta.name, "uid": meta.uid, "generation": meta.generation, "annotations": stamps(thing)},
+        "metadata": {
+            "name": meta.name,
+            "uid": meta.uid,
+            "generation": meta.generation,
+            "annotations": stamps(thing, bag),
+        },
         "spec": thing.spec.wire(),
     }
 
 
-def stamps(thing: Kind) -> dict[str, str]:
+def stamps(thing: Kind, bag: Bag) -> dict[str, str]:
     """Who did what with it, as the API server stamped them."""
-    return {key: value for key, value in thing.metadata.annotations.items() if key.startswith(_OURS)}
+    return names.stamps(thing.metadata.annotations, bag)
 
 
-def _model(model: SovereignModel | ModelRemnant, _: Bag) -> Value:
+def _model(model: SovereignModel | ModelRemnant, bag: Bag) -> Value:
     meta = model.metadata
     said: Value = {
         "metadata": {
@@ -124,7 +137,7 @@ def _model(model: SovereignModel | ModelRemnant, _: Bag) -> Value:
             "uid": meta.uid,
             "generation": meta.generation,
             "finalizers": list(meta.finalizers),
-            "annotations": stamps(model),
+            "annotations": stamps(model, bag),
             **({"deletionTimestamp": plain(meta.deletion_timestamp)} if meta.deletion_timestamp else {}),
         }
     }
@@ -142,7 +155,9 @@ def _model_read(found: Mapping[str, Json], status: Json) -> SovereignModel | Mod
 def _view(view: ClusterView, bag: Bag) -> Value:
     """A member as it was seen. Its nodes are values of their own: one of them changes with each model that comes or goes."""
     said = _dumped(ClusterView, view)
-    return {**said, "accelerators": bag.put_all({node["name"]: bag.put(node) for node in said["accelerators"]})}
+    home = bag.home(view.member.uid)
+    nodes = {node["name"]: bag.put(node, home) for node in said["accelerators"]}
+    return {**said, "accelerators": bag.put_all(nodes, home)}
 
 
 def _view_read(found: Mapping[str, Json], values: Values) -> ClusterView:

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from domicile.audit.decisions import DECISION, VALUES, model_of
 from domicile.audit.ledger import OUTCOME, Ledger
+from domicile.audit.rules import kept_since
 from domicile.audit.values import Value, Values
 from domicile.evidence import records
 from domicile.evidence.dsse import Envelope
-from domicile.evidence.records import Place
+from domicile.evidence.records import ELSEWHERE, REMOVED, Place
 
 ODD: Final = (LookupError, TypeError, ValueError, AttributeError)
 """What is raised where a record that was signed is still not as records of this version are."""
@@ -76,11 +77,17 @@ class Trail:
     odd: list[str] = field(default_factory=list[str])
     """What could not be read, for people."""
     _values: dict[str, Value] = field(default_factory=dict[str, Value])
+    _elsewhere: dict[str, str] = field(default_factory=dict[str, str])
+    """Of values: where they are kept."""
 
     @property
     def values(self) -> Values:
         """All values that were recorded."""
-        return Values(self._values)
+        return Values(self._values, self._elsewhere)
+
+    def kept_since(self, model: str) -> datetime | None:
+        """Since when all that was recorded about a model is there; None: since ever."""
+        return kept_since((each.body for each in self.others if each.kind == REMOVED), model)
 
     def take(self, envelope: Envelope, place: Place) -> None:
         """Go on by a record."""
@@ -102,6 +109,8 @@ class Trail:
         self.ledger.take(found.digest, found.kind, found.subject, found.body)
         if found.kind == VALUES:
             self._values.update(found.body["values"])
+        elif found.kind == ELSEWHERE:
+            self._elsewhere.update(dict.fromkeys(found.body["values"], found.body["home"]))
         elif found.kind == DECISION:
             self.decisions[found.digest] = found
         elif found.kind != OUTCOME:

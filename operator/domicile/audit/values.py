@@ -53,57 +53,89 @@ class Kept:
         self._found[key] = (holding, digest)
 
 
+def recorded_as(digest: str, home: str) -> str:
+    """How it is told apart that a value is recorded, and where: each region has all of its own."""
+    return f"{home}/{digest}" if home else digest
+
+
 class Bag:
     """The values of one record, gathered. Those that are recorded already are named and not gathered again."""
 
-    def __init__(self, recorded: Collection[str] = (), kept: Kept | None = None) -> None:
-        self._recorded, self._kept = recorded, kept or Kept()
+    def __init__(
+        self,
+        recorded: Collection[str] = (),
+        kept: Kept | None = None,
+        named: Callable[[str], Value] | None = None,
+        homes: Mapping[str, str] | None = None,
+    ) -> None:
+        """`named` makes of a name what is recorded of it; None: names are taken for that already. `homes` say of members, by UID, where their
+        details are kept, if not in the log."""
+        self._recorded, self._kept, self._named, self._homes = recorded, kept or Kept(), named, homes or {}
         self.values: dict[str, Value] = {}
         """By digest: those that are to be recorded."""
+        self.apart: dict[str, dict[str, Value]] = {}
+        """The same, of those that are to be kept elsewhere, by where."""
 
-    def put(self, value: Value) -> str:
+    def home(self, member: str) -> str:
+        """Where details of the member with that UID are kept; empty: in the log."""
+        return self._homes.get(member, "")
+
+    def put(self, value: Value, home: str = "") -> str:
         """The value's digest."""
         digest = digest_of(value)
-        if digest not in self._recorded:
-            self.values[digest] = value
+        if recorded_as(digest, home) not in self._recorded:
+            into = self.apart.setdefault(home, {}) if home else self.values
+            into[digest] = value
         return digest
 
-    def put_object(self, thing: K, written: "Callable[[K, Bag], Value]") -> str:
-        """The digest of an immutable object's JSON, which `written` makes where the object was not seen before."""
-        return self.put_once(thing, written, lambda: self.put(written(thing, self)))
+    def name(self, name: str) -> str:
+        """What stands for the name of a user."""
+        return name if self._named is None else self.put(self._named(name))
 
-    def put_once(self, thing: object, sort: object, gather: Callable[[], str]) -> str:
+    def put_object(self, thing: K, written: "Callable[[K, Bag], Value]", home: str = "") -> str:
+        """The digest of an immutable object's JSON, which `written` makes where the object was not seen before."""
+        return self.put_once(thing, written, lambda: self.put(written(thing, self), home), home)
+
+    def put_once(self, thing: object, sort: object, gather: Callable[[], str], home: str = "") -> str:
         """The digest of what follows from an immutable object alone, in one of several sorts: `gather` puts it where that is not recorded."""
         key = (sort, id(thing))
         digest = self._kept.get(key)
-        if digest is None or digest not in self._recorded:
+        if digest is None or recorded_as(digest, home) not in self._recorded:
             digest = gather()
             self._kept.put(key, thing, digest)
         return digest
 
-    def put_all(self, digests: Mapping[str, str]) -> str:
+    def put_all(self, digests: Mapping[str, str], home: str = "") -> str:
         """The digest of a mapping from names to digests."""
-        return self._tree(digests, 0)
+        return self._tree(digests, 0, home)
 
-    def _tree(self, digests: Mapping[str, str], depth: int) -> str:
+    def _tree(self, digests: Mapping[str, str], depth: int, home: str) -> str:
         if len(digests) <= _AT_MOST:
-            return self.put({_ENTRIES: dict(digests)})
+            return self.put({_ENTRIES: dict(digests)}, home)
         parts: dict[str, dict[str, str]] = {}
         for name, digest in digests.items():
             parts.setdefault(hashlib.sha256(name.encode()).hexdigest()[depth], {})[name] = digest
-        return self.put({_PARTS: {part: self._tree(entries, depth + 1) for part, entries in parts.items()}})
+        tree = {part: self._tree(entries, depth + 1, home) for part, entries in parts.items()}
+        return self.put({_PARTS: tree}, home)
 
 
 class Values:
     """Values that were recorded, by digest."""
 
-    def __init__(self, values: Mapping[str, Value]) -> None:
-        self._values = values
+    def __init__(self, values: Mapping[str, Value], elsewhere: Mapping[str, str] | None = None) -> None:
+        """`elsewhere` says of values where they are kept, if not in the log."""
+        self._values, self._elsewhere = values, elsewhere or {}
 
     def get(self, digest: str) -> Value:
         """The value. Raises ValueMissing if it is not there, or has another digest."""
         if digest not in self._values:
-            raise ValueMissing(f"value {digest} was not recorded")
+            home = self._elsewhere.get(digest)
+            said = (
+                f"is kept in {home}, and what is kept there was not given"
+                if home
+                else "was not recorded, or is kept no longer"
+            )
+            raise ValueMissing(f"value {digest} {said}")
         value = self._values[digest]
         if digest_of(value) != digest:
             raise ValueMissing(f"value {digest} is not as it was recorded")

@@ -6,12 +6,14 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from domicile.cli import logs
+from domicile.cli.evidence_options import evidence_options
 from domicile.cli.failure import Failure
 
 
@@ -26,25 +28,7 @@ from domicile.cli.failure import Failure
 @click.option(
     "--identity", default="", help="Name among the candidates for the lease.  [default: host name and a random part]"
 )
-@click.option(
-    "--evidence",
-    required=True,
-    envvar="DOMICILE_EVIDENCE",
-    show_envvar=True,
-    help="Where decisions are recorded: a directory on a volume that outlives the process, made where it is missing, or"
-    " postgresql://HOST/DATABASE, of which PGUSER, PGPASSWORD and the like say the rest.",
-)
-@click.option(
-    "--evidence-key",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File with the Ed25519 key that signs it, in PEM.  [default: key.pem in the directory, made where it is missing]",
-)
-@click.option(
-    "--evidence-key-before",
-    multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File with a public key that signed the log before. May be given several times.",
-)
+@evidence_options
 @click.option("--health-port", type=int, default=8080, show_default=True, help="Port of /healthz and /readyz; 0: none.")
 @click.option("--health-host", default="0.0.0.0", show_default=True, help="Address of /healthz and /readyz.")  # noqa: S104 - the kubelet probes the pod's address
 @click.option(
@@ -71,6 +55,7 @@ def operate(
     evidence: str,
     evidence_key: Path | None,
     evidence_key_before: tuple[Path, ...],
+    evidence_region: Mapping[str, str],
     log_format: logs.Format,
     log_level: str,
     stop_with_stdin: bool,
@@ -87,9 +72,11 @@ def operate(
     settings = Settings(
         namespace=namespace,
         identity=identity or f"{socket.gethostname()}-{secrets.token_hex(4)}",
+        evidence_regions=tuple(evidence_region),
         **given,
     )
-    opening = opening_of(evidence, Signing(evidence_key, evidence_key_before), kube.system_clock)
+    signing = Signing(evidence_key, evidence_key_before)
+    opening = opening_of(evidence, signing, kube.system_clock, evidence_region)
     asyncio.run(_run(settings, opening, kubeconfig, context, stop_with_stdin=stop_with_stdin))
 
 

@@ -65,6 +65,7 @@ class Operator:
             about={"identity": settings.identity, "version": version("domicile")},
             clock=clock,
             changed=self._wake_all,
+            regions=settings.evidence_regions,
         )
         self._fleet = Fleet(
             self._member_changed,

@@ -5,9 +5,11 @@ While nothing can be recorded nothing is placed. What has to go goes all the sam
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Protocol
 
 from domicile import audit, decision
@@ -78,6 +80,10 @@ class Evidence:
     clock: Callable[[], datetime]
     changed: Callable[[], None]
     """Called when recording became impossible, or possible again."""
+    regions: Collection[str] = ()
+    """Jurisdictions of which the details are kept in places of their own."""
+    salt: Callable[[], str] = field(default=lambda: secrets.token_hex(16))
+    """Chance, so that nobody finds a name by its digest."""
     down: str = _NOT_OPEN
     """Why nothing can be recorded; empty while it can. The first reason stands until it can again."""
     _witnesses: dict[str, str] = field(default_factory=dict[str, str])
@@ -85,6 +91,8 @@ class Evidence:
     _against: dict[str, str] = field(default_factory=dict[str, str])
     """By member: what its checkpoint says against the log."""
     _log: Log | None = None
+    _homes: tuple[Law | None, Mapping[str, str]] = (None, MappingProxyType({}))
+    """Of which law that is, and where it has details of members kept, by UID."""
     _ledger: Ledger = field(default_factory=Ledger)
     _kept: audit.Kept = field(default_factory=audit.Kept)
     _standing: dict[str, Recorded] = field(default_factory=dict[str, Recorded])
@@ -181,7 +189,7 @@ class Evidence:
         carried = {str(i): [begun[key].decision, begun[key].act] for i, key in enumerate(keys) if key in begun}
         context = {"uid": uid, "carried": carried, **self.about}
         try:
-            bag = self._bag()
+            bag = self._bag(seen.engine.law)
             law = self._changes(seen.engine.law, bag)
             *values, decided = audit.contents(audit.account(seen, plan, now, bag), context)
             ends = [audit.ended(uid, intent, how) for intent, how in no_more]
@@ -193,12 +201,12 @@ class Evidence:
 
     async def law(self, law: Law) -> None:
         """Record what governance changed since it was last recorded."""
-        bag = self._bag()
+        bag = self._bag(law)
         found = () if self.unrecordable else self._changes(law, bag)
         if found:
             # Once recording is possible again everything is looked at anew.
             with contextlib.suppress(StoreDown):
-                await self._append([*audit.of_values(bag.values), *found])
+                await self._append([*audit.of_values(bag.values, bag.apart), *found])
 
     def _changes(self, law: Law, bag: audit.Bag) -> tuple[Content, ...]:
         if law is self._law:
@@ -209,8 +217,17 @@ class Evidence:
             return ()
         return (found,)
 
-    def _bag(self) -> audit.Bag:
-        return audit.Bag(self._ledger.recorded, self._kept)
+    def _bag(self, law: Law) -> audit.Bag:
+        if self._homes[0] is not law:
+            self._homes = (law, audit.homes_of(law, self.regions))
+        return audit.Bag(self._ledger.recorded, self._kept, self._named, self._homes[1])
+
+    def _named(self, name: str) -> audit.Value:
+        """What is recorded of a name: the same as before, unless that was removed."""
+        found = self._ledger.names.get(name)
+        if found is None:
+            found = self._ledger.names[name] = audit.value_of_name(name, self.salt())
+        return found
 
     async def done(self, decided: Recorded, act: Act, *wrote: str) -> None:
         """Record that an act was carried out, and what was written for it. Once it was, only what is written again is."""
@@ -269,6 +286,8 @@ class Evidence:
             self._fail(str(error))
             raise StoreDown(str(error)) from error
         for content, receipt in zip(contents, receipts, strict=True):
+            if content.home:
+                continue  # What says so before it counts.
             self._ledger.take(receipt.digest, content.kind, content.subject, content.body)
         return [receipt.digest for receipt in receipts]
 

@@ -23,3 +23,5 @@ class Settings:
     watch_seconds: int = 300
     """Seconds after which a watch, of the hub or of a member, is begun anew."""
     lease: Timing = field(default_factory=Timing)
+    evidence_regions: tuple[str, ...] = ()
+    """Countries of which details are kept apart from the log of evidence."""

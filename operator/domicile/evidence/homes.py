@@ -53,6 +53,12 @@ class Files:
             lines = [line for line in kept(self._path) if _hash(line) not in gone]
             replace(self._path, b"".join(b"%b\n" % line for line in lines))
 
+    def kept(self) -> Iterator[bytes]:
+        """All lines. Raises StoreDown."""
+        with self._told("read"):
+            if self._path.exists():
+                yield from kept(self._path)
+
     def close(self) -> None:
         """Nothing is held open between two calls."""
 

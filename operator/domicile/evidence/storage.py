@@ -47,6 +47,10 @@ class Home(Protocol):
         """Keep no longer what hashes to these."""
         ...
 
+    def kept(self) -> Iterator[bytes]:
+        """All lines that are kept there."""
+        ...
+
     def close(self) -> None:
         """Hold nothing open."""
         ...

@@ -266,11 +266,12 @@ def open_log(
     witnesses: Iterable[Witnessed] = (),
     read: Read | None = None,
     homes: Mapping[str, Home] | None = None,
+    read_homes: bool = False,
 ) -> Log:
     """Open the log that is kept in a storage, which is the log's from then on, and is closed where this raises. `signed_before` are the keys
     that signed it besides the signer's, `witnesses` checkpoints that others kept; `read` is given each record that is there already, and
     later each that is found to be kept though `append` could not tell; `homes` are where records are kept that it has not itself, by name, of
-    which `read` is given none. Blocks while all of it is read. Raises StoreDown where it cannot be
+    which `read` is given none, unless `read_homes` asks for them. Blocks while all of it is read. Raises StoreDown where it cannot be
     read, LogDamaged where it is not as it was written, and StaleEpoch where somebody else opened it meanwhile."""
     try:
         if not checkpoint.is_name(origin):
@@ -278,7 +279,8 @@ def open_log(
         keyring = keys.by_id((signer.public, *signed_before))
         if keyring[signer.public.keyid].until is not None:
             raise StoreDown(f"key {signer.public.keyid} was revoked: nothing can be recorded with it")
-        report = verify(origin, storage.acknowledged(), keyring, witnesses, read)
+        apart = {home: each.kept() for home, each in (homes or {}).items()} if read_homes else None
+        report = verify(origin, storage.acknowledged(), keyring, witnesses, read, apart)
         _refuse_damage(storage.where, report, storage.odd)
         storage.go_on(len(report.tree), report.tree.root())
     except BaseException:

@@ -85,7 +85,7 @@ def decision(trail: Trail, record: Record) -> str:
     if coverage:
         classes, policies = ", ".join(coverage["dataClasses"]), ", ".join(coverage["policies"])
         lines.append(f"data classes {classes}; policies {policies or 'none that covers them'}")
-    lines += [f"rests on {_approval(each)}" for each in questions.approvals(record)]
+    lines += [f"rests on {_approval(each)}" for each in questions.approvals(record, values)]
     lines += [f"act: {each}" for each in _acts(trail, record)]
     rows = [("CLUSTER", "POOL", "POLICY", "RULE", "OUTCOME", "WHY"), *_rules(questions.candidates(record, values))]
     if len(rows) > 1:
@@ -100,7 +100,9 @@ def law(trail: Trail) -> str:
     rows = [("RECORD", "TIME", "CHANGE")]
     changed = (each for each in trail.others if each.kind == LAW)
     rows += [
-        (str(each.sequence), _time(each.time), laws.said(change)) for each in changed for change in each.body["changes"]
+        (str(each.sequence), _time(each.time), laws.said(change, trail.values))
+        for each in changed
+        for change in each.body["changes"]
     ]
     return _said(table(rows) if len(rows) > 1 else ["governance changed nothing, as far as is recorded"])
 

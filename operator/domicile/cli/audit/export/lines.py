@@ -59,7 +59,7 @@ def _decision(trail: Trail, record: Record, attested: Attested) -> Line:
         ],
         "choice": body["choice"] and {**body["choice"], "passedOver": questions.passed_over(record, values)},
         "acts": [_act(act, outcomes, values) for act, outcomes in trail.acts_of(record)],
-        "approvals": list(questions.approvals(record)),
+        "approvals": list(questions.approvals(record, values)),
         "decidedBy": {key: body["context"].get(key) for key in ("identity", "version")},
     }
 
