@@ -20,11 +20,12 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domicile.evidence import keys
+from domicile.evidence.findings import Segment
 from domicile.evidence.keys import LocalSigner
 from domicile.evidence.records import Content
 from domicile.evidence.segments import Segments
 from domicile.evidence.store import open_log
-from domicile.evidence.verifying import Segment, verify
+from domicile.evidence.verifying import verify
 
 ORIGIN = "domicile.dev/evidence/bench"
 CLUSTERS = 100

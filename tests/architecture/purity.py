@@ -7,7 +7,7 @@ from collections.abc import Iterator
 IMPORTS = frozenset(
     {
         "__future__", "abc", "base64", "bisect", "cel_expr_python", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal",
-        "enum", "fractions",
+        "enum", "fnmatch", "fractions",
         "functools", "google", "graphlib", "hashlib", "heapq", "itertools", "json", "kserve", "math", "operator", "pydantic",
         "pydantic_core", "re", "string", "textwrap", "types", "typing", "typing_extensions", "yaml",
         "domicile.api", "domicile.decision", "domicile.fence", "domicile.importing", "domicile.placement", "domicile.residency", "domicile.rollout", "domicile.serving",

@@ -14,8 +14,9 @@ from domicile.audit import Bag, Intent, Ledger, Record, Trail
 from domicile.audit.decisions import ActKey
 from domicile.audit.ledger import Ended
 from domicile.evidence import keys, records
+from domicile.evidence.findings import Segment
 from domicile.evidence.records import Content, Place
-from domicile.evidence.verifying import Segment, verify
+from domicile.evidence.verifying import verify
 from evidence.logs import ORIGIN, OURS, Writer
 
 ABOUT = {"identity": "domicile-0", "version": "0.1.0"}

@@ -16,9 +16,10 @@ from domicile.audit import Same, Trail, questions, replay
 from domicile.audit.retention import Archive, naming, removable
 from domicile.audit.rules import Hold, Retention, Rule, kept_since
 from domicile.evidence import dsse, keys, ranges, records
+from domicile.evidence.findings import Segment
 from domicile.evidence.ranges import Ranges
 from domicile.evidence.records import ELSEWHERE, REMOVED, Content
-from domicile.evidence.verifying import Segment, verify
+from domicile.evidence.verifying import verify
 from domicile.evidence.withheld import without
 from evidence.logs import ORIGIN, OURS
 
@@ -297,6 +298,18 @@ def test_who_is_named_by_nothing_that_is_there_can_be_forgotten() -> None:
 
 def test_nobody_is_forgotten_of_whom_nothing_is_known() -> None:
     assert naming(archived(let_go("ana")), "bob") == ()
+
+
+def test_others_who_are_there_keep_nobody_from_being_forgotten() -> None:
+    log = let_go("bob")
+    bag = log.bag()
+    law = audit.changes({}, audit_law(), bag)
+    assert law is not None
+    for each in (*audit.of_values(bag.values), law):
+        log.add(each, days(2))
+    another = w.model(metadata={"name": "another", "uid": a.uid("another")})
+    log.passed(on_day(w.world(model=another), 3))
+    assert ranges.count(naming(archived(log), "bob")) == 1
 
 
 def of_a_model() -> Chronicle:

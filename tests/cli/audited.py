@@ -6,12 +6,15 @@ from functools import cache
 from pathlib import Path
 
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import builders as a
 from audit.chronicle import Chronicle, at
 from decision import world as w
 from decision.world import World
 from domicile.cli.main import main
+from domicile.controller.evidence import Evidence
+from domicile.controller.opening import Signing, opening
 from domicile.evidence import keyfile
 from domicile.evidence.keys import LocalSigner
 from evidence.logs import OURS
@@ -89,3 +92,30 @@ def refused() -> World:
 
 def _only_ph(state: World) -> World:
     return replace(state, policies=(a.policy(everywhere=("PH",)),))
+
+
+def private(folder: Path) -> Path:
+    """A file with the key that signs these logs."""
+    path = folder / "key.pem"
+    path.write_bytes(OURS._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
+
+
+async def decided_in_sg(folder: Path, evidence: str, region: str) -> Files:
+    """What an operator records that keeps details of Singapore apart."""
+    where = opening(evidence, Signing(private(folder)), lambda: a.NOW, {"SG": region})
+    recorder = Evidence(
+        where,
+        hub=lambda: "36c069f1-b114-4ef9-a73c-fe55498e3bc7",
+        epoch=lambda: 3,
+        models=lambda: [a.uid("it")],
+        about={"identity": "test", "version": "0"},
+        clock=lambda: a.NOW,
+        changed=lambda: None,
+        regions=("SG",),
+    )
+    await recorder._try()
+    for state in (w.world(), w.running()):
+        await recorder.decided(w.plan(state), w.snapshot(state), state.now)
+    await recorder.close()
+    return Files(folder / "evidence", pem(folder / "pub.pem"), Chronicle())

@@ -88,7 +88,7 @@ def test_a_tail_that_was_cut_shows_against_a_checkpoint(moving: Files, tmp_path:
 
 
 def test_values_that_are_missing_do_not_keep_the_rest_from_being_told(moving: Files) -> None:
-    moving.without(0)
+    moving.without(1)  # The first one is of a name.
     assert "- " in moving.ask("where", "--at", "2026-11-23T09:05:00Z").stdout
     assert MODEL in moving.ask("list").stdout
     number = moving.chronicle.decisions[0].sequence
@@ -120,7 +120,7 @@ def test_decisions_are_listed_with_who_asked_and_what_came_of_them(moving: Files
     head, *rows = moving.ask("list").stdout.splitlines()
     assert head.split("  ")[0] == "RECORD"
     first = rows[0].split(maxsplit=5)
-    assert first == ["1", "2026-11-23T09:00:00Z", "Placed", MODEL, "ana", "Place sg: Done (1 written)"]
+    assert first == ["2", "2026-11-23T09:00:00Z", "Placed", MODEL, "ana", "Place sg: Done (1 written)"]
     assert len(rows) == len(moving.chronicle.decisions)
 
 
@@ -154,7 +154,7 @@ def test_a_decision_is_shown_with_all_rules_and_who_approved(tmp_path: Path) -> 
     law = {"exceptions": (a.exception(),), "records": (a.record(),)}
     log.passed(w.world(model=w.model(metadata=audited.ASKED), policies=(policy, audit), further=law))
     files = audited.written(tmp_path, log)
-    number = log.decisions[0].sequence
+    number = str(log.decisions[0].sequence)
     by_number = files.ask("show", "--decision", number)
     digest = log.decisions[0].digest
     assert by_number.stdout == files.ask("show", "--decision", digest[:20]).stdout
@@ -188,7 +188,7 @@ def test_a_decision_without_a_judgement_and_one_that_passes_over_clusters_are_sh
 def test_a_model_that_no_policy_covers_is_shown_with_that(tmp_path: Path) -> None:
     log = Chronicle()
     log.passed(w.world(policies=()))
-    shown = audited.written(tmp_path, log).ask("show", "--decision", log.decisions[0].sequence).stdout
+    shown = audited.written(tmp_path, log).ask("show", "--decision", str(log.decisions[0].sequence)).stdout
     assert "policies none that covers them" in shown
 
 
@@ -357,8 +357,13 @@ def test_what_others_wrote_moves_no_cursor_and_begins_no_line(tmp_path: Path) ->
     state = w.world(policies=(a.policy(telemetry=("PH",)),), further={"exceptions": (a.exception(reason=reason),)})
     log.passed(replace(state, model=w.model(metadata={"annotations": {"domicile.dev/requested-by": "ana\r\x9b1A"}})))
     files = audited.written(tmp_path, log)
-    for ask in (("list",), ("where", "--at", "2026-11-23T09:30:00Z"), ("show", "--decision", "1")):
+    for ask in (
+        ("list",),
+        ("where", "--at", "2026-11-23T09:30:00Z"),
+        ("show", "--decision", str(log.decisions[0].sequence)),
+    ):
         said = files.ask(*ask).stdout
+        assert said
         assert not set(said) & set("\x1b\u202e\r\x9b")
         assert not any(line.startswith("9  2026") for line in said.splitlines())
     assert (
@@ -372,7 +377,7 @@ def test_records_of_another_sort_are_told_and_are_no_traceback(tmp_path: Path) -
     files = audited.written(tmp_path, log)
     result = files.ask("list")
     assert result.exit_code == 3
-    assert result.stderr == "Odd: record 5 is not as records of this version are: KeyError 'context'\n"
+    assert result.stderr == "Odd: record 6 is not as records of this version are: KeyError 'context'\n"
 
 
 def test_a_decision_that_lacks_what_is_asked_for_is_told_and_is_no_traceback(tmp_path: Path) -> None:

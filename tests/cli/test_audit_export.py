@@ -50,7 +50,7 @@ def test_the_readme_says_commands_that_verify_the_export_by_itself(
     said = re.findall(r"^  domicile audit (.*)$", (out / "README.txt").read_text(), re.MULTILINE)
     assert [each.split()[0] for each in said] == ["verify", "replay", "list", "show", "where", "unheld"]
     for command in said:
-        what, *arguments = shlex.split(command.replace("NUMBER", "1").replace("TIME", "2026-11-23T09:05:00Z"))
+        what, *arguments = shlex.split(command.replace("NUMBER", "2").replace("TIME", "2026-11-23T09:05:00Z"))
         named = [each for one in arguments for each in (sorted(Path().glob(one)) if "*" in one else [one])]
         result = run(what, *named)
         assert (result.exit_code, result.stderr) == (3 if what == "unheld" else 0, "")
@@ -141,7 +141,7 @@ def test_of_a_log_that_is_not_in_order_the_export_says_so_everywhere(moving: Fil
 
 
 def test_a_log_without_its_values_is_exported_as_far_as_it_goes(moving: Files, tmp_path: Path) -> None:
-    moving.without(0)
+    moving.without(1)  # The first one is of a name.
     result = exported(moving, tmp_path / "out")
     assert result.exit_code == 3
     assert UNKNOWN in page(tmp_path / "out").parts
@@ -201,7 +201,7 @@ def test_stays_are_told_with_their_permits(moving: Files, tmp_path: Path) -> Non
         "2026-11-23T09:12:00.000000Z",
     )
     (permit,) = sg["permits"]
-    assert (permit["decision"], permit["ends"], permit["workers"]) == (1, "2027-11-23T09:00:00.000000Z", ["SG"])
+    assert (permit["decision"], permit["ends"], permit["workers"]) == (2, "2027-11-23T09:00:00.000000Z", ["SG"])
     assert [name for name, _ in permit["policies"]] == ["sg-customer-data"]
     assert sg["artifacts"] == [a.ARTIFACT, a.IMAGE]
     assert ph["until"] is None

@@ -1,6 +1,6 @@
 """Evidence for tests of the controller: the real log, signed and checked, over a storage in memory that can be told to fail."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import builders as a
@@ -8,10 +8,11 @@ from domicile.audit import Record, Trail
 from domicile.controller.evidence import Evidence
 from domicile.controller.opening import ORIGIN
 from domicile.evidence import keys
+from domicile.evidence.findings import Read, Segment
 from domicile.evidence.ranges import Ranges
 from domicile.evidence.storage import Batch, StoreDown
 from domicile.evidence.store import Log, open_log
-from domicile.evidence.verifying import Read, Segment, verify
+from domicile.evidence.verifying import verify
 from domicile.evidence.withheld import without
 from evidence.logs import OURS
 
@@ -54,10 +55,32 @@ class FakeStorage:
         """Nothing holds it."""
 
 
+class FakeHome:
+    """Keeps what it is given, and fails while it is to."""
+
+    def __init__(self) -> None:
+        self.lines, self.failing = list[bytes](), ""
+
+    def keep(self, lines: Sequence[bytes]) -> None:
+        if self.failing:
+            raise StoreDown(self.failing)
+        self.lines += lines
+
+    def remove(self, leaves: Collection[bytes]) -> None:
+        raise NotImplementedError
+
+    def kept(self) -> Iterator[bytes]:
+        return iter(self.lines)
+
+    def close(self) -> None:
+        """Nothing holds it."""
+
+
 class Recorder:
     """The evidence of one hub over several of its processes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *regions: str) -> None:
+        self.homes = {region: FakeHome() for region in regions}
         self.storage, self.changes, self.models = FakeStorage(), 0, [a.uid("it")]
         self.epoch = 0
         self.evidence = self.next_process()
@@ -73,6 +96,7 @@ class Recorder:
             about={"identity": "test", "version": "0"},
             clock=lambda: a.NOW,
             changed=self._changed,
+            regions=tuple(self.homes),
         )
         return self.evidence
 
@@ -88,10 +112,13 @@ class Recorder:
     @property
     def trail(self) -> Trail:
         """All that is recorded. It must be in order."""
-        trail = Trail()
-        report = verify(
-            f"{ORIGIN}{HUB}", [Segment("0", self.storage.lines)], keys.by_id([OURS.public]), read=trail.take
-        )
+        return self.read(whole=True)
+
+    def read(self, *, whole: bool) -> Trail:
+        """The log, with what is kept elsewhere or without. It must be in order."""
+        trail, log = Trail(), [Segment("0", self.storage.lines)]
+        apart = {region: home.lines for region, home in self.homes.items()} if whole else None
+        report = verify(f"{ORIGIN}{HUB}", log, keys.by_id([OURS.public]), read=trail.take, apart=apart)
         assert (report.findings, trail.odd) == ((), [])
         return trail
 
@@ -109,7 +136,7 @@ class Recorder:
         return [word for _, word in sorted(found)]
 
     def _open(self, hub: str, epoch: int, read: Read) -> Log:
-        return open_log(self.storage, f"{ORIGIN}{hub}", OURS, lambda: a.NOW, read=read)
+        return open_log(self.storage, f"{ORIGIN}{hub}", OURS, lambda: a.NOW, read=read, homes=self.homes)
 
     def _changed(self) -> None:
         self.changes += 1

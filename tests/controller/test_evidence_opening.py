@@ -25,10 +25,10 @@ from domicile.controller import evidence as module
 from domicile.controller.evidence import Evidence, NotRecorded
 from domicile.controller.opening import ORIGIN, Database, Directory, Signing, opening
 from domicile.evidence.checkpoint import Checkpoint, parsed, signed
+from domicile.evidence.findings import Read
 from domicile.evidence.records import Content
 from domicile.evidence.segments import Segments
 from domicile.evidence.store import Log, StoreDown
-from domicile.evidence.verifying import Read
 from evidence.logs import NEXT, OURS
 from waiting import eventually
 

@@ -8,10 +8,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domicile.evidence import checkpoint, dsse, records
 from domicile.evidence.checkpoint import Checkpoint
+from domicile.evidence.findings import Segment
 from domicile.evidence.keys import LocalSigner
 from domicile.evidence.merkle import Tree, leaf
 from domicile.evidence.records import Content, Place
-from domicile.evidence.verifying import Segment
 
 ORIGIN = "domicile.dev/evidence/36c069f1-b114-4ef9-a73c-fe55498e3bc7"
 BEGAN = datetime(2026, 11, 28, 9, tzinfo=UTC)

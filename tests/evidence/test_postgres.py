@@ -23,11 +23,12 @@ from psycopg import sql
 
 from domicile.evidence import dsse, keys, merkle, records
 from domicile.evidence.checkpoint import parsed
+from domicile.evidence.findings import Report, Segment, Witnessed
 from domicile.evidence.postgres import Postgres, batches
 from domicile.evidence.records import Place
 from domicile.evidence.storage import LogDamaged, StaleEpoch, StoreDown
 from domicile.evidence.store import Log, open_log
-from domicile.evidence.verifying import Report, Segment, Witnessed, verify
+from domicile.evidence.verifying import verify
 from evidence import appending
 from evidence.logs import ORIGIN, OURS, content
 from evidence.postgresql import Server, Wire

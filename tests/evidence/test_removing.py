@@ -16,6 +16,7 @@ from psycopg import sql
 
 from domicile.evidence import dsse, homes, keys
 from domicile.evidence.checkpoint import parsed
+from domicile.evidence.findings import Report, Segment, Witnessed
 from domicile.evidence.homes import Files
 from domicile.evidence.postgres import Postgres, Table
 from domicile.evidence.ranges import Ranges
@@ -23,7 +24,7 @@ from domicile.evidence.records import ELSEWHERE, Content, NotRecordable, Place
 from domicile.evidence.segments import Segments
 from domicile.evidence.storage import Home, LogDamaged, StaleEpoch, Storage, StoreDown
 from domicile.evidence.store import Log, open_log
-from domicile.evidence.verifying import Report, Segment, Witnessed, verify
+from domicile.evidence.verifying import verify
 from evidence.logs import ORIGIN, OURS
 from evidence.postgresql import Server
 

@@ -17,12 +17,13 @@ import pytest
 
 from domicile.evidence import dsse, keys, merkle, records
 from domicile.evidence.checkpoint import parsed
+from domicile.evidence.findings import Report, Segment, Witnessed
 from domicile.evidence.keys import LocalSigner, PublicKey
 from domicile.evidence.ranges import Ranges
 from domicile.evidence.segments import SEGMENT_BYTES, Segments
 from domicile.evidence.storage import Batch, LogDamaged, StaleEpoch, StoreDown
 from domicile.evidence.store import Log, open_log
-from domicile.evidence.verifying import Report, Segment, Witnessed, verify
+from domicile.evidence.verifying import verify
 from evidence import appending
 from evidence.logs import NEXT, ORIGIN, OURS, content
 

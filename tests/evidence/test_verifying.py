@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domicile.evidence import dsse, keys
+from domicile.evidence.findings import Report, Segment, Witnessed
 from domicile.evidence.keys import PublicKey
-from domicile.evidence.verifying import Report, Segment, Witnessed, verify
+from domicile.evidence.verifying import verify
 from evidence.logs import BEGAN, NEXT, ORIGIN, OURS, STOLEN, Tampering, Writer, segments, written
 
 KEYS = keys.by_id([OURS.public])

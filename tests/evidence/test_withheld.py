@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from domicile.evidence import dsse, keys, ranges, records, withheld
 from domicile.evidence.dsse import Malformed
+from domicile.evidence.findings import Report, Segment, Witnessed
 from domicile.evidence.merkle import leaf
 from domicile.evidence.ranges import Ranges
 from domicile.evidence.records import ELSEWHERE, REMOVED, Content, Place
-from domicile.evidence.verifying import Report, Segment, Witnessed, verify
+from domicile.evidence.verifying import verify
 from domicile.evidence.withheld import Withheld, without
 from evidence.logs import BEGAN, ORIGIN, OURS, Writer, segments, written
 

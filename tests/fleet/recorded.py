@@ -9,9 +9,10 @@ from pathlib import Path
 from domicile.audit import Record, Same, Trail, replay
 from domicile.controller.opening import ORIGIN
 from domicile.evidence import keyfile, keys
+from domicile.evidence.findings import Report, Segment, Witnessed
 from domicile.evidence.postgres import Postgres
 from domicile.evidence.segments import NAME
-from domicile.evidence.verifying import Report, Segment, Witnessed, verify
+from domicile.evidence.verifying import verify
 from domicile.serving import WORKLOAD
 from fleet import audit
 

@@ -279,10 +279,7 @@ def _joined(found: Iterable[Unheld]) -> Iterator[Unheld]:
 
 def _value(digest: str | None, values: Values) -> Value:
     """Empty where there is none, or it is missing from the log."""
-    try:
-        return values.get(digest) if digest else {}
-    except ValueMissing:
-        return {}
+    return values.kept(digest) if digest else {}
 
 
 def _entries(digest: str, values: Values) -> Mapping[str, Value]:

@@ -15,7 +15,7 @@ from domicile.audit.laws import LAW
 from domicile.audit.ledger import OUTCOME
 from domicile.audit.names import is_name
 from domicile.audit.rules import Retention
-from domicile.audit.trail import TERM, Record, Trail, record
+from domicile.audit.trail import ODD, TERM, Record, Trail, odd, record
 from domicile.evidence import ranges
 from domicile.evidence.dsse import Envelope
 from domicile.evidence.ranges import Ranges
@@ -37,7 +37,6 @@ class Archive:
     """Of all records: when, and of which kind."""
     needs: dict[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
     """Of a record: those that have what it names."""
-    last: Place | None = None
     names: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
     """Of each name: what stands for it, and the record that has it."""
     _said: tuple[int, int] = (0, 0)
@@ -46,26 +45,35 @@ class Archive:
     """By digest of a value or a record: the record that has it."""
 
     def take(self, envelope: Envelope, place: Place) -> None:
-        """Go on by a record. Raises trail.ODD for what is none of this version."""
-        found = record(envelope, place)
-        self.trail.take(envelope, place)
-        self.last, self.times[place.sequence] = place, (found.time, found.kind)
+        """Go on by a record. Raises ValueError for what is none of this version."""
+        try:
+            found = record(envelope, place)
+            self.trail.take(envelope, place)
+            self._take(found)
+        except ODD as error:
+            raise ValueError(odd(place, error)) from error
+        if self.trail.odd:
+            raise ValueError(self.trail.odd[0])
+
+    def _take(self, found: Record) -> None:
+        sequence = found.sequence
+        self.times[sequence] = found.time, found.kind
         if found.kind == VALUES:
             values = found.body["values"]
-            self._has.update(dict.fromkeys(values, place.sequence))
+            self._has.update(dict.fromkeys(values, sequence))
             for digest, each in values.items():
                 if is_name(each):
-                    self.names.setdefault(each["name"], {})[digest] = place.sequence
+                    self.names.setdefault(each["name"], {})[digest] = sequence
         if found.kind in _OF_MODELS:
-            self.records[place.sequence] = found
-        self._has[found.digest] = place.sequence
+            self.records[sequence] = found
+        self._has[found.digest] = sequence
         needs = {self._has[each] for each in _digests(found.body) if each in self._has}
         if found.kind == ELSEWHERE:
             needs = set[int]()
-            self._said = (place.sequence, place.sequence + found.body["next"])
-        elif self._said[0] < place.sequence <= self._said[1]:
+            self._said = (sequence, sequence + found.body["next"])
+        elif self._said[0] < sequence <= self._said[1]:
             needs.add(self._said[0])
-        self.needs[place.sequence] = tuple(sorted(needs - {place.sequence}))
+        self.needs[sequence] = tuple(sorted(needs - {sequence}))
 
 
 def removable(archive: Archive, retention: Retention, now: datetime) -> Ranges:
@@ -103,19 +111,9 @@ def naming(archive: Archive, name: str) -> Ranges:
         if known.keys() & set(_digests(each)):
             raise ValueError(f"{key} names {name}, and is still there: the name would be recorded again")
     for each in _there(archive.trail):
-        if _needed(archive, each.sequence) & set(known.values()):
+        if known.keys() & set(_digests(archive.trail.values.kept(each.body["seen"]["model"]))):
             raise ValueError(f"{each.subject} names {name}, and is still there: the name would be recorded again")
     return ranges.of(known.values())
-
-
-def _needed(archive: Archive, sequence: int) -> set[int]:
-    """The record, and all that it needs."""
-    found, left = {sequence}, [sequence]
-    while left:
-        new = set(archive.needs.get(left.pop(), ())) - found
-        found |= new
-        left += new
-    return found
 
 
 def _roots(archive: Archive, retention: Retention, now: datetime) -> Iterator[int]:

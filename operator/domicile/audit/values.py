@@ -141,6 +141,13 @@ class Values:
             raise ValueMissing(f"value {digest} is not as it was recorded")
         return value
 
+    def kept(self, digest: str) -> Value:
+        """The value; empty where it is missing."""
+        try:
+            return self.get(digest)
+        except ValueMissing:
+            return {}
+
     def entries(self, digest: str) -> Mapping[str, Value]:
         """The values of a mapping that `Bag.put_all` made, by name. Raises ValueMissing."""
         return {name: self.get(each) for name, each in self._digests(digest)}

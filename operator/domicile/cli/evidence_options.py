@@ -55,8 +55,8 @@ def _regions(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> M
 
     found = {name.removeprefix(_OF_REGION): where for name, where in os.environ.items() if name.startswith(_OF_REGION)}
     for each in given:
-        region, said, where = each.partition("=")
-        if not said or not where:
+        region, where = each.partition("=")[::2]
+        if not where:
             raise click.BadParameter(f"{each} is not XX=WHERE")
         found[region] = where
     for region in found:

@@ -18,9 +18,9 @@ from domicile.decision import Plan, Snapshot
 from domicile.decision.plan import Act
 from domicile.evidence import records
 from domicile.evidence.dsse import Envelope
+from domicile.evidence.findings import PROOFS, Read, Witnessed
 from domicile.evidence.records import Content, NotRecordable, Place
 from domicile.evidence.store import Log, LogDamaged, StaleEpoch, StoreDown
-from domicile.evidence.verifying import PROOFS, Read, Witnessed
 from domicile.residency import Law
 
 log = logging.getLogger(__name__)

@@ -1,17 +1,19 @@
 """How the log of evidence is opened: where it is kept, and the key that signs it."""
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from domicile.evidence import keyfile
+from domicile.evidence.findings import Read, Segment
 from domicile.evidence.homes import Files
-from domicile.evidence.segments import Segments
+from domicile.evidence.segments import NAME, Segments
 from domicile.evidence.storage import Home, StoreDown
 from domicile.evidence.store import Log, open_log
-from domicile.evidence.verifying import Read
+from domicile.evidence.verifying import origin
 
 KEY: Final = "key.pem"
 """Name of the key beside the log, where no other is given."""
@@ -39,7 +41,17 @@ class Directory:
     regions: Mapping[str, str] = field(default_factory=dict[str, str])
     """By jurisdiction, where its details are kept: a directory, or the address of a database."""
 
-    def __call__(self, hub: str, epoch: int, read: Read) -> Log:
+    def known(self) -> tuple[str, int]:
+        """UID of the hub whose log it is, and the term that it is in. Raises StoreDown where there is none."""
+        first = next(iter(sorted(path for path in self.path.glob("*") if NAME.fullmatch(path.name))), None)
+        if first is None:
+            raise StoreDown(f"there is no log in {self.path}")
+        try:
+            return _hub(Segment(first.name, first.read_bytes())), 0  # In files the term is that of the last record.
+        except OSError as error:
+            raise StoreDown(f"the log in {self.path} cannot be read: {error}") from error
+
+    def __call__(self, hub: str, epoch: int, read: Read, *, read_homes: bool = False) -> Log:
         """Open it. Raises StoreDown or LogDamaged."""
         storage = Segments(self.path)  # First: of two processes on a volume one alone may make the key.
         try:
@@ -50,7 +62,16 @@ class Directory:
             storage.close()
             raise
         homes = _homes(self.regions)
-        return open_log(storage, f"{ORIGIN}{hub}", signer, self.clock, signed_before=before, read=read, homes=homes)
+        return open_log(
+            storage,
+            f"{ORIGIN}{hub}",
+            signer,
+            self.clock,
+            signed_before=before,
+            read=read,
+            homes=homes,
+            read_homes=read_homes,
+        )
 
 
 @dataclass(frozen=True)
@@ -64,7 +85,17 @@ class Database:
     regions: Mapping[str, str] = field(default_factory=dict[str, str])
     """By jurisdiction, where its details are kept: a directory, or the address of a database."""
 
-    def __call__(self, hub: str, epoch: int, read: Read) -> Log:
+    def known(self) -> tuple[str, int]:
+        """UID of the hub whose log it is, and the term that it is in. Raises StoreDown where there is none."""
+        from domicile.evidence.postgres import batches, epoch_of
+
+        with closing(batches(self.address)) as found:
+            first = next(found, None)
+        if first is None:
+            raise StoreDown("there is no log in the database")
+        return _hub(first), epoch_of(self.address)
+
+    def __call__(self, hub: str, epoch: int, read: Read, *, read_homes: bool = False) -> Log:
         """Open it, for that term. Raises StoreDown, StaleEpoch or LogDamaged."""
         from domicile.evidence.postgres import Postgres  # A tenth of a second, for who needs it.
 
@@ -73,7 +104,16 @@ class Database:
         signer = keyfile.signer(self.signing.key)
         before = [keyfile.public(path) for path in self.signing.keys_before]
         storage, homes = Postgres(self.address, epoch), _homes(self.regions)
-        return open_log(storage, f"{ORIGIN}{hub}", signer, self.clock, signed_before=before, read=read, homes=homes)
+        return open_log(
+            storage,
+            f"{ORIGIN}{hub}",
+            signer,
+            self.clock,
+            signed_before=before,
+            read=read,
+            homes=homes,
+            read_homes=read_homes,
+        )
 
 
 def opening(
@@ -83,6 +123,14 @@ def opening(
     if is_address(where):
         return Database(where, signing, clock, regions or {})
     return Directory(Path(where), signing, clock, regions or {})
+
+
+def _hub(segment: Segment) -> str:
+    """UID of the hub whose log begins so. Raises StoreDown."""
+    name = origin((segment,))
+    if name is None or not name.startswith(ORIGIN):
+        raise StoreDown("it begins with no record from which it could be told whose log it is")
+    return name.removeprefix(ORIGIN)
 
 
 def is_address(where: str) -> bool:

@@ -17,9 +17,9 @@ from domicile.evidence import dsse, ranges, records
 from domicile.evidence.checkpoint import CHECKPOINT
 from domicile.evidence.disk import replace, sync, write
 from domicile.evidence.dsse import Malformed
+from domicile.evidence.findings import Segment
 from domicile.evidence.ranges import Ranges
 from domicile.evidence.storage import Batch, LogDamaged, StoreDown
-from domicile.evidence.verifying import Segment
 from domicile.evidence.withheld import WITHHELD, without
 
 _log = logging.getLogger(__name__)

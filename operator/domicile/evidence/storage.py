@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from domicile.evidence.findings import Segment
 from domicile.evidence.ranges import Ranges
-from domicile.evidence.verifying import Segment
 
 
 class StoreDown(Exception):

@@ -17,12 +17,13 @@ from typing import Any, Final, TypeVar
 from domicile.evidence import checkpoint, dsse, keys, ranges, records
 from domicile.evidence.checkpoint import Checkpoint
 from domicile.evidence.dsse import Envelope
+from domicile.evidence.findings import Finding, Read, Report, Witnessed
 from domicile.evidence.keys import PublicKey, Signer
 from domicile.evidence.merkle import leaf
 from domicile.evidence.ranges import Ranges
 from domicile.evidence.records import REMOVED, Content, Place
 from domicile.evidence.storage import Batch, Home, LogDamaged, StaleEpoch, Storage, StoreDown
-from domicile.evidence.verifying import Finding, Read, Report, Witnessed, held_against, verify
+from domicile.evidence.verifying import held_against, verify
 from domicile.evidence.withheld import Withheld, check_homes
 
 _log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Log:
         self._keyring = keyring
         self._tree, self._last, self._epoch = at.tree, at.last, max(at.epoch, storage.epoch)
         self._register, self._found, self._homes = at.register, len(at.tree), homes
+        self._unread = at.elsewhere
         self._read = read
         self._waiting: list[_Waiting] = []
         self._writer = ThreadPoolExecutor(1, "evidence")
@@ -70,6 +72,16 @@ class Log:
 
     def __len__(self) -> int:
         return len(self._tree)
+
+    @property
+    def epoch(self) -> int:
+        """In older terms than this nothing is recorded."""
+        return self._epoch
+
+    @property
+    def elsewhere(self) -> tuple[tuple[str, int], ...]:
+        """Where records are kept that were not read, and how many, as it was opened."""
+        return self._unread
 
     @property
     def ended(self) -> bool:

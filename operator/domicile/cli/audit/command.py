@@ -1,13 +1,15 @@
 """The options of `domicile audit`."""
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+from domicile.cli.audit.removing import forget, prune
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,6 +30,7 @@ class Named:
     key_files: tuple[Path, ...]
     checkpoints: tuple[Path, ...]
     origin: str | None
+    regions: Mapping[str, Path]
 
     @contextmanager
     def read(self) -> "Generator[Looked]":
@@ -36,7 +39,7 @@ class Named:
         from domicile.cli.audit import showing, source
         from domicile.cli.failure import Failure
 
-        looked = source.look(self.log, self.key_files, self.checkpoints, self.origin)
+        looked = source.look(self.log, self.key_files, self.checkpoints, self.origin, self.regions)
         try:
             yield looked
         except ODD as error:
@@ -57,9 +60,10 @@ def _log(command: Callable[..., None]) -> Callable[..., None]:
         key_files: tuple[Path, ...],
         checkpoints: tuple[Path, ...],
         origin: str | None,
+        regions: Mapping[str, Path],
         **more: Any,
     ) -> None:
-        command(Named(log, key_files, checkpoints, origin), **more)
+        command(Named(log, key_files, checkpoints, origin, regions), **more)
 
     options = (
         click.argument("log", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True)),
@@ -79,10 +83,28 @@ def _log(command: Callable[..., None]) -> Callable[..., None]:
             help="File with a checkpoint that somebody else kept, such as a member; may be given again.",
         ),
         click.option("--origin", help="Name of the log.  [default: as its first record has it]"),
+        click.option(
+            "--region",
+            "regions",
+            multiple=True,
+            metavar="XX=PATH",
+            callback=_regions,
+            help="Directory, or file that `fetch --region` wrote, with what is kept in that country; may be given again.",
+        ),
     )
     for add in reversed(options):
         given = add(given)
     return given
+
+
+def _regions(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> Mapping[str, Path]:
+    found: dict[str, Path] = {}
+    for each in given:
+        region, path = each.partition("=")[::2]
+        if not region or not path:
+            raise click.BadParameter(f"{each} is not XX=PATH")
+        found[region] = Path(path)
+    return found
 
 
 _AT = click.option("--at", metavar="TIME", help="An RFC 3339 time.  [default: now]")
@@ -252,14 +274,19 @@ def export(
     help="Address: postgresql://HOST/DATABASE.",
 )
 @click.option("--to", "file", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
-def fetch(evidence: str, file: Path) -> None:
+@click.option("--region", is_flag=True, help="The address is of what is kept in a region, and not of the log.")
+def fetch(evidence: str, file: Path, region: bool) -> None:
     """Write the log that is in a database to a file, as it is at this moment, for the other commands to read."""
     from domicile.cli.failure import Failure
-    from domicile.evidence.postgres import batches
+    from domicile.evidence.postgres import Table, batches
     from domicile.evidence.storage import StoreDown
 
     try:
         with file.open("xb") as found:
+            if region:
+                with closing(Table(evidence)) as table:
+                    found.writelines(b"%b\n" % line for line in table.kept())
+                return
             for batch in batches(evidence):
                 found.write(batch.content)
     except OSError as error:
@@ -287,3 +314,7 @@ def _moment(at: str | None) -> "datetime":
     from domicile.cli.plan import reading
 
     return reading.moment(at)
+
+
+audit.add_command(prune)
+audit.add_command(forget)

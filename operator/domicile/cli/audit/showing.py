@@ -11,6 +11,7 @@ from domicile.cli.audit.harmless import harmless
 from domicile.cli.audit.source import Looked
 from domicile.cli.table import table
 from domicile.evidence.base64text import encoded
+from domicile.evidence.records import REMOVED
 
 _SHORT = len("sha256:") + 12
 """Characters of a digest that tell it from others."""
@@ -23,6 +24,11 @@ def verified(looked: Looked) -> str:
         f"{looked.origin}: {report.size} records, of which {len(trail.decisions)} are decisions",
         f"root: {encoded(report.root) if report.root is not None else 'none, for what is missing or cannot be read'}",
         *(f"agrees with the checkpoint of {size} records in {where}" for where, size in report.witnessed),
+        *([f"{report.removed} records were removed: {_removals(trail)}"] if report.removed else []),
+        *(
+            f"{count} records are kept in {home}: give them with --region {home}=PATH"
+            for home, count in report.elsewhere
+        ),
         *(f"begun, and no end recorded: {said}" for said in _open(trail)),
     ]
     if not report.findings:
@@ -30,6 +36,12 @@ def verified(looked: Looked) -> str:
             "nothing was changed, left out, put in, cut off or written anew, as far as these keys and checkpoints show"
         )
     return _said(lines)
+
+
+def _removals(trail: Trail) -> str:
+    """By which records, and why."""
+    said = Counter(str(each.body.get("why")) for each in trail.others if each.kind == REMOVED)
+    return ", ".join(f"{why} ({count} times)" if count > 1 else why for why, count in sorted(said.items()))
 
 
 def wrong(looked: Looked) -> str:

@@ -1,17 +1,17 @@
 """Where a log is read from: its directory, or files of an export. It is not locked: the operator may be writing it meanwhile."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from domicile.audit import Trail
 from domicile.cli.failure import Failure
-from domicile.evidence import dsse, keyfile, keys, records
-from domicile.evidence.checkpoint import CHECKPOINT
+from domicile.evidence import homes, keyfile, keys, verifying
+from domicile.evidence.findings import Report, Segment, Witnessed
 from domicile.evidence.keys import PublicKey
 from domicile.evidence.segments import NAME, acknowledged
 from domicile.evidence.storage import StoreDown
-from domicile.evidence.verifying import Report, Segment, Witnessed, verify
+from domicile.evidence.verifying import verify
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,36 @@ class Looked:
     """Those that were given."""
     checkpoints: tuple[Witnessed, ...]
     """Those that were given."""
+    apart: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict[str, tuple[bytes, ...]])
+    """By region: what is kept there, as it was given."""
 
 
 def look(
-    paths: Iterable[Path], key_files: Iterable[Path], checkpoints: Iterable[Path], origin: str | None = None
+    paths: Iterable[Path],
+    key_files: Iterable[Path],
+    checkpoints: Iterable[Path],
+    origin: str | None = None,
+    regions: Mapping[str, Path] | None = None,
 ) -> Looked:
     """Read and verify a log. Raises Failure where there is nothing to read, or no key."""
     segments = tuple(segment for path in paths for segment in _segments(path))
-    named = origin or _named(segments)
+    name = origin or verifying.origin(segments)
+    if name is None:
+        raise Failure("there is no record from which the name of the log could be told: give --origin")
     trail = Trail()
     known = keys.by_id(map(_key, key_files))
     kept = tuple(Witnessed(path.name, _text(path)) for path in checkpoints)
-    report = verify(named, segments, known, kept, trail.take)
-    return Looked(named, report, trail, segments, tuple(known.values()), kept)
+    apart = {region: _apart(path) for region, path in (regions or {}).items()}
+    report = verify(name, segments, known, kept, trail.take, apart)
+    return Looked(name, report, trail, segments, tuple(known.values()), kept, apart)
+
+
+def _apart(path: Path) -> tuple[bytes, ...]:
+    """What is kept in a region: of the directory in which it is, or of a file."""
+    try:
+        return tuple(homes.kept(path / homes.NAME if path.is_dir() else path))
+    except OSError as error:
+        raise Failure(f"{error.filename} cannot be read: {error.strerror}") from error
 
 
 def _segments(path: Path) -> list[Segment]:
@@ -57,18 +74,6 @@ def _segments(path: Path) -> list[Segment]:
         last = found[-1]
         found[-1] = Segment(last.name, last.content[: acknowledged(last.content)])
     return found
-
-
-def _named(segments: Iterable[Segment]) -> str:
-    """What the first record says that its log is."""
-    for segment in segments:
-        for line in segment.content.split(b"\n"):
-            if line and not line.startswith(CHECKPOINT):
-                try:
-                    return records.place(dsse.parsed(line)).origin
-                except dsse.Malformed:
-                    continue
-    raise Failure("there is no record from which the name of the log could be told: give --origin")
 
 
 def _key(path: Path) -> PublicKey:

@@ -17,11 +17,11 @@ from psycopg import sql
 
 from domicile.evidence import ranges
 from domicile.evidence.dsse import Malformed
+from domicile.evidence.findings import Segment
 from domicile.evidence.merkle import EMPTY
 from domicile.evidence.postgres.connection import PATIENCE, Connection
 from domicile.evidence.ranges import Ranges
 from domicile.evidence.storage import Batch, LogDamaged, StaleEpoch, StoreDown
-from domicile.evidence.verifying import Segment
 from domicile.evidence.withheld import without
 
 SCHEMA: Final = "domicile_evidence"
@@ -71,7 +71,7 @@ class _State:
     root: bytes
 
 
-def batches(conninfo: str, schema: str = SCHEMA, patience: float = PATIENCE) -> Iterator[Segment]:
+def batches(conninfo: str, schema: str = SCHEMA, patience: float = PATIENCE) -> Generator[Segment]:
     """All batches of a log, in order, as they are at one moment; for who reads it and writes nothing. Raises StoreDown."""
     try:
         with Connection.made(conninfo, patience, "any") as connection:
@@ -90,6 +90,18 @@ def batches(conninfo: str, schema: str = SCHEMA, patience: float = PATIENCE) -> 
                     return
                 after = page[-1][0]
     except psycopg.Error as error:
+        raise StoreDown(f"the log in schema {schema} of PostgreSQL cannot be read: {str(error).strip()}") from error
+
+
+def epoch_of(conninfo: str, schema: str = SCHEMA, patience: float = PATIENCE) -> int:
+    """The term that a log is in. Raises StoreDown."""
+    try:
+        with Connection.made(conninfo, patience, "any") as connection:
+            connection.until = time.monotonic() + patience
+            query = sql.SQL("SELECT epoch FROM {}").format(sql.Identifier(schema, "head"))
+            ((epoch,),) = connection.execute(query, binary=True).fetchall()
+            return epoch
+    except (psycopg.Error, ValueError) as error:
         raise StoreDown(f"the log in schema {schema} of PostgreSQL cannot be read: {str(error).strip()}") from error
 
 

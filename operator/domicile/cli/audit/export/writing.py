@@ -16,10 +16,10 @@ from domicile.cli.audit.source import Looked
 from domicile.cli.failure import Failure
 from domicile.evidence import keyfile
 from domicile.evidence.checkpoint import CHECKPOINT
+from domicile.evidence.findings import Segment
 from domicile.evidence.segments import NAME
-from domicile.evidence.verifying import Segment
 
-LOG, KEYS, CHECKPOINTS, README = "log", "keys", "checkpoints", "README.txt"
+LOG, KEYS, CHECKPOINTS, REGIONS, README = "log", "keys", "checkpoints", "regions", "README.txt"
 _VERSION: Final = version("domicile")
 
 
@@ -46,12 +46,19 @@ def write(looked: Looked, scope: Scope, directory: Path, made: datetime, origin:
         in_order=said.in_order,
         until=tables.time(scope.until).replace(" ", "T"),
         keys=[(name, key.keyid) for name, key in keys.items()],
-        options=_options(keys, kept, origin),
+        options=_options(keys, kept, looked.apart, origin),
+        regions=sorted(looked.apart),
     )
     try:
         _all(directory / LOG, segments)
         _all(directory / KEYS, {name: keyfile.pem(key).encode() for name, key in keys.items()})
         _all(directory / CHECKPOINTS, {name: each.note.encode() for name, each in kept.items()})
+        if looked.apart:
+            lines_of = {f"{region}.jsonl": lines for region, lines in looked.apart.items()}
+            _all(
+                directory / REGIONS,
+                {name: b"".join(b"%b\n" % line for line in each) for name, each in lines_of.items()},
+            )
         _json(directory / "decisions.jsonl", lines.decisions(looked.trail, told.attested, scope))
         _json(directory / "stays.jsonl", lines.stays(told.stays, told.attested, scope))
         (directory / "report.html").write_text(page.html(said), encoding="utf-8")
@@ -61,11 +68,12 @@ def write(looked: Looked, scope: Scope, directory: Path, made: datetime, origin:
     return said
 
 
-def _options(keys: Iterable[str], checkpoints: Iterable[str], origin: str | None) -> str:
+def _options(keys: Iterable[str], checkpoints: Iterable[str], regions: Iterable[str], origin: str | None) -> str:
     """How the export is named to a command, from its directory."""
     said = [f"{LOG}/*.jsonl"]
     said += [f"--key {KEYS}/{name}" for name in keys]
     said += [f"--checkpoint {shlex.quote(f'{CHECKPOINTS}/{name}')}" for name in checkpoints]
+    said += [f"--region {shlex.quote(f'{each}={REGIONS}/{each}.jsonl')}" for each in sorted(regions)]
     return " ".join([*said, *([f"--origin {shlex.quote(origin)}"] if origin else [])])
 
 
