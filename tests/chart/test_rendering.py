@@ -35,6 +35,8 @@ BAD_VALUES = {
     ),
     "a size that is none": ("evidence.embedded.size=much", "size"),
     "a store that is none": ("evidence.store=memory", "store"),
+    "a region that is none": ("evidence.regions.Singapore.secretName=db", "regions"),
+    "a region without its database": ("evidence.regions.SG.secretKey=url", "secretName"),
     "a digest that is none": ("image.digest=sha256:abc", "digest"),
     "a tag with a digest in it": ("image.tag=v1@sha256:abc", "tag"),
     "a pull policy that is none": ("image.pullPolicy=Sometimes", "pullPolicy"),
@@ -286,3 +288,18 @@ def test_with_a_database_there_are_replicas_and_no_volume(helm: Helm) -> None:
     ]
     address = {"name": "db", "key": "url"}
     assert {"name": "DOMICILE_EVIDENCE", "valueFrom": {"secretKeyRef": address}} in only_one["env"]
+
+
+def test_addresses_of_regions_are_in_the_environment(helm: Helm) -> None:
+    values = (
+        "evidence.regions.SG.secretName=sg",
+        "evidence.regions.PH.secretName=ph",
+        "evidence.regions.PH.secretKey=at",
+    )
+    found = container(helm.manifests(*(argument for value in values for argument in ("--set", value))))["env"]
+    for region, name, key in (("SG", "sg", "url"), ("PH", "ph", "at")):
+        address = {
+            "name": f"DOMICILE_EVIDENCE_REGION_{region}",
+            "valueFrom": {"secretKeyRef": {"name": name, "key": key}},
+        }
+        assert address in found
