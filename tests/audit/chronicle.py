@@ -10,7 +10,7 @@ import builders as a
 from decision import world as w
 from decision.world import World
 from domicile import audit, decision
-from domicile.audit import Bag, Intent, Ledger, Record, Trail
+from domicile.audit import Bag, Intent, Ledger, Record, Trail, running
 from domicile.audit.decisions import ActKey
 from domicile.audit.ledger import Ended
 from domicile.evidence import keys, records
@@ -47,6 +47,7 @@ class Chronicle(Writer):
         for key, intent in begun.items():
             if key not in wanted:
                 self.add(audit.ended(seen.ref.uid, intent, "Overtaken"), state.now)
+        self.ran(state)
         carried = {str(i): [begun[key].decision, begun[key].act] for i, key in enumerate(wanted) if key in begun}
         account = audit.account(seen, plan, state.now, self.bag())
         for content in audit.contents(account, {"uid": seen.ref.uid, "carried": carried, **ABOUT}):
@@ -61,12 +62,19 @@ class Chronicle(Writer):
             assert state.model is not None
             if plan.status != state.model.status or not begun <= set(self.open(state)):
                 self.decided(state)
+            self.ran(state)
             before, state = state, w.step(state)
             for act in plan.acts:
                 self._carried_out(before, act)
             if state.model is None:
                 break
         return state
+
+    def ran(self, state: World) -> None:
+        """Record where the model's pods are, where that is not recorded."""
+        seen = w.snapshot(state)
+        for body in running.changed(self.ledger.running.get(_uid(state), {}), seen):
+            self.add(running.ran(audit.subject_of(seen.ref), body), state.now)
 
     def outcome(self, state: World, kind: str, how: Ended, count: float) -> None:
         """Record how an act that is open ended, so many minutes after the usual moment."""

@@ -99,7 +99,9 @@ def test_a_value_under_a_digest_that_is_not_its_own_is_found() -> None:
 def test_records_of_other_kinds_are_kept_apart() -> None:
     writing = Writing()
     term = writing.add(Content(audit.TERM, "Hub/h", DIGEST, {"epoch": 3}))
-    assert writing.trail.others == [term]
+    body = {"uid": UID, "cluster": ["sg", "s"], "nodes": []}
+    ran = writing.add(Content(audit.RUNNING, SUBJECT, DIGEST, body))
+    assert (writing.trail.others, writing.trail.running) == ([term], [ran])
 
 
 ODD: dict[str, tuple[str, dict[str, Any]]] = {
@@ -109,6 +111,9 @@ ODD: dict[str, tuple[str, dict[str, Any]]] = {
     "an act without a cluster": (audit.DECISION, {"acts": [{"act": "Place"}], "context": {"uid": UID, "carried": {}}}),
     "an outcome of nothing": (audit.OUTCOME, {"outcome": "Done", "uid": UID}),
     "an outcome by a list": (audit.OUTCOME, {"outcome": "Done", "uid": UID, "decision": [], "act": 0}),
+    "nodes of no model": (audit.RUNNING, {"cluster": ["sg", "s"], "nodes": []}),
+    "nodes of no cluster": (audit.RUNNING, {"uid": UID, "cluster": ["sg"], "nodes": []}),
+    "a node without a name": (audit.RUNNING, {"uid": UID, "cluster": ["sg", "s"], "nodes": [{"pods": 1}]}),
     "values that are a number": (audit.VALUES, {"values": 7}),
     "no values": (audit.VALUES, {}),
 }

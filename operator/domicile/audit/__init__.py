@@ -17,6 +17,7 @@ from domicile.audit.laws import LAW, changes
 from domicile.audit.ledger import OUTCOME, Ended, Intent, Ledger, attempted, ended, late
 from domicile.audit.names import value as value_of_name
 from domicile.audit.replay import Differs, NotReplayed, Replayed, Same, replay
+from domicile.audit.running import RUNNING
 from domicile.audit.settling import of_the_gone, overtaken, settle
 from domicile.audit.trail import ODD, TERM, Record, Trail, odd, record
 from domicile.audit.values import Bag, Kept, Value, ValueMissing, Values, digest_of, moment
@@ -26,6 +27,7 @@ __all__ = [
     "LAW",
     "ODD",
     "OUTCOME",
+    "RUNNING",
     "TERM",
     "VALUES",
     "Account",

@@ -1,4 +1,5 @@
-"""What of a log has to be kept in mind to go on with it: which values are recorded, and which acts were begun and not ended. Pure."""
+"""What of a log has to be kept in mind to go on with it: which values are recorded, which acts were begun and not ended, and on which
+nodes models are. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Final, Literal
 from domicile.audit.decisions import DECISION, VALUES, ActKey, key_of
 from domicile.audit.laws import LAW, Known, known_after
 from domicile.audit.names import is_name
+from domicile.audit.running import RUNNING, Nodes, nodes_after
 from domicile.audit.values import Json, Value, digest_of, moment, recorded_as
 from domicile.decision.plan import Act
 from domicile.evidence.records import ELSEWHERE, Content
@@ -18,6 +20,7 @@ OUTCOME: Final = "Outcome"
 Ended = Literal["Done", "FoundDone", "FoundUndone", "Overtaken"]
 """How an act ended: it was carried out; a later process looked, and found that it was, or that it was not; a later decision no longer
 wants it."""
+_DONE: Final = ("Done", "FoundDone")
 _ATTEMPTED: Final = "Failed"
 """It was tried and did not go through. It is tried again, until it is done or overtaken."""
 
@@ -50,6 +53,8 @@ class Ledger:
     """What is recorded of names of people, by name."""
     law: Known = field(default_factory=dict[str, Value])
     """What is recorded of governance's objects."""
+    running: dict[str, Nodes] = field(default_factory=dict[str, Nodes])
+    """By UID of the model, until it is let go: on which nodes it is."""
 
     def take(self, digest: str, kind: str, subject: str, body: Mapping[str, Json]) -> None:
         """Go on by a record, which has this digest."""
@@ -64,6 +69,8 @@ class Ledger:
             self._ended(body)
         elif kind == LAW:
             self.law = known_after(self.law, body)
+        elif kind == RUNNING:
+            self._know_nodes(body["uid"], nodes_after(self.running.get(body["uid"], {}), body))
 
     def _begun(self, digest: str, subject: str, body: Mapping[str, Json]) -> None:
         context = body["context"]
@@ -74,14 +81,24 @@ class Ledger:
                 cluster = act["cluster"][0] if "cluster" in act else ""
                 self.open.setdefault(uid, {})[key] = Intent(digest, index, subject, key, cluster)
 
+    def _know_nodes(self, uid: str, nodes: Nodes) -> None:
+        if nodes:
+            self.running[uid] = nodes
+        else:
+            self.running.pop(uid, None)
+
     def _ended(self, body: Mapping[str, Json]) -> None:
         if body["outcome"] == _ATTEMPTED:
             return
         uid = body["uid"]
+        if body["decision"] is None and body["act"] == "Release":
+            self.running.pop(uid, None)
         acts = self.open.get(uid, {})
         for key, intent in list(acts.items()):
             if (intent.decision, intent.act) == (body["decision"], body["act"]):
                 del acts[key]
+                if key == ("Release",) and body["outcome"] in _DONE:
+                    self.running.pop(uid, None)
         if not acts:
             self.open.pop(uid, None)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from domicile.audit.decisions import DECISION, VALUES, model_of
 from domicile.audit.ledger import OUTCOME, Ledger
 from domicile.audit.rules import kept_since
+from domicile.audit.running import RUNNING
 from domicile.audit.values import Value, Values
 from domicile.evidence import records
 from domicile.evidence.dsse import Envelope
@@ -70,6 +71,8 @@ class Trail:
     """By decision and number of the act, in the order of the log."""
     late: list[Record] = field(default_factory=list[Record])
     """Acts that were done while nothing could be recorded."""
+    running: list[Record] = field(default_factory=list[Record])
+    """On which nodes models were."""
     others: list[Record] = field(default_factory=list[Record])
     """Of other kinds, such as terms."""
     ledger: Ledger = field(default_factory=Ledger)
@@ -113,6 +116,8 @@ class Trail:
             self._elsewhere.update(dict.fromkeys(found.body["values"], found.body["home"]))
         elif found.kind == DECISION:
             self.decisions[found.digest] = found
+        elif found.kind == RUNNING:
+            self.running.append(found)
         elif found.kind != OUTCOME:
             self.others.append(found)
         elif found.body["decision"] is None:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from domicile import audit, decision
-from domicile.audit import Ended, Intent, Ledger
+from domicile.audit import Ended, Intent, Ledger, running
 from domicile.decision import Plan, Snapshot
 from domicile.decision.plan import Act
 from domicile.evidence import records
@@ -173,12 +173,13 @@ class Evidence:
             del self._inherited[uid]
 
     async def decided(self, plan: Plan, seen: Snapshot, now: datetime) -> Recorded:
-        """Record a decision; nothing is recorded where it says nothing new. While it is known that nothing can be, one that places nothing is
+        """Record a decision, and where the model's pods are now; nothing is recorded where that says nothing new. While it is known that nothing can be, one that places nothing is
         let pass without a record. Raises NotRecorded where it cannot be recorded otherwise, also because another process leads."""
         uid = seen.ref.uid
         keys = [key for act in plan.acts if (key := audit.key_of(act)) is not None]
         standing = self._standing.get(uid)
         if plan.status == seen.model.status and (not keys or (standing and set(keys) <= standing.intents.keys())):
+            await self._ran(seen)
             return standing or unrecorded(seen)
         if self.unrecordable:
             if any(isinstance(act, decision.Place) for act in plan.acts):
@@ -193,11 +194,31 @@ class Evidence:
             law = self._changes(seen.engine.law, bag)
             *values, decided = audit.contents(audit.account(seen, plan, now, bag), context)
             ends = [audit.ended(uid, intent, how) for intent, how in no_more]
-            digests = await self._append([*values, *law, *ends, decided])
+            digests = await self._append([*values, *law, *ends, *self._running(seen), decided])
         except (StoreDown, *_NO_FORM) as error:
             raise NotRecorded(str(error)) from error
         self._standing[uid] = replace(unrecorded(seen), intents=dict(self._open_of(uid)), digest=digests[-1])
         return self._standing[uid]
+
+    async def _ran(self, seen: Snapshot) -> None:
+        """Record where the model's pods are, without a decision. Where that cannot be done the next look does it."""
+        found = () if self.unrecordable else self._running(seen)
+        if found:
+            with contextlib.suppress(StoreDown):
+                await self._append(found)
+
+    def _running(self, seen: Snapshot) -> tuple[Content, ...]:
+        """Where the model's pods are, as far as it is not recorded. What has no form as a record is left out: nothing waits for it."""
+        subject = audit.subject_of(seen.ref)
+        found: list[Content] = []
+        for body in running.changed(self._ledger.running.get(seen.ref.uid, {}), seen):
+            try:
+                content = running.ran(subject, body)
+                records.check(content, self.epoch())
+                found.append(content)
+            except _NO_FORM:
+                log.exception("the nodes of %s on %s have no form as a record", subject, body["cluster"][0])
+        return tuple(found)
 
     async def law(self, law: Law) -> None:
         """Record what governance changed since it was last recorded."""
