@@ -31,6 +31,7 @@ def test_an_export_has_all_of_it(moving: Files, tmp_path: Path) -> None:
         "checkpoints/sg.txt",
         "decisions.jsonl",
         "keys/1.pem",
+        "lineage.jsonl",
         f"log/{FIRST}",
         "report.html",
         "stays.jsonl",
@@ -48,7 +49,7 @@ def test_the_readme_says_commands_that_verify_the_export_by_itself(
     moving.key.unlink()
     monkeypatch.chdir(out)
     said = re.findall(r"^  domicile audit (.*)$", (out / "README.txt").read_text(), re.MULTILINE)
-    assert [each.split()[0] for each in said] == ["verify", "replay", "list", "show", "where", "unheld"]
+    assert [each.split()[0] for each in said] == ["verify", "replay", "list", "show", "where", "lineage", "unheld"]
     for command in said:
         what, *arguments = shlex.split(command.replace("NUMBER", "2").replace("TIME", "2026-11-23T09:05:00Z"))
         named = [each for one in arguments for each in (sorted(Path().glob(one)) if "*" in one else [one])]

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from domicile.audit import Record, Same, Trail, replay
+from domicile.cli.audit import source
 from domicile.controller.opening import ORIGIN
 from domicile.evidence import keyfile, keys
 from domicile.evidence.findings import Report, Segment, Witnessed
-from domicile.evidence.postgres import Postgres
+from domicile.evidence.postgres import Postgres, batches
 from domicile.evidence.segments import NAME
 from domicile.evidence.verifying import verify
 from domicile.serving import WORKLOAD
@@ -35,6 +36,15 @@ def read(address: str, key: Path, hub: str, heads: dict[str, str]) -> Log:
     kept = [Witnessed(member, note) for member, note in heads.items() if note]
     report = verify(f"{ORIGIN}{hub}", _segments(address), keys.by_id([keyfile.public(key)]), kept, trail.take)
     return Log(report, trail)
+
+
+def so_far(address: str, key: Path, folder: Path) -> Trail:
+    """The log while operators write it, as `domicile audit` reads it. `folder` is for what is fetched from a database."""
+    log = Path(address)
+    if address.startswith("postgresql://"):
+        log = folder / "log.jsonl"
+        log.write_bytes(b"".join(batch.content for batch in batches(address)))
+    return source.look([log], [key], []).trail
 
 
 def _segments(address: str) -> Iterable[Segment]:

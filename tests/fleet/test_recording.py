@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from domicile.audit import Trail
+from domicile.audit.lineage import Version, lineage
 from evidence.postgresql import Server
 from fleet import recorded
 from fleet.world import OperatorProcess, World, condition, eventually, policy
@@ -57,6 +59,28 @@ def test_an_event_names_the_record_that_it_follows_from(
     named = {each["metadata"].get("annotations", {}).get("domicile.dev/decision", "") for each in events}
     assert all(each.startswith("sha256:") for each in named), events
     assert any(f"(decision {each})" in operator.log.read_text() for each in named)
+
+
+def test_the_log_names_the_node_that_a_model_runs_on(
+    world: World, hub_namespace: str, operator: OperatorProcess, tmp_path: Path
+) -> None:
+    world.hub.apply(policy(hub_namespace, hub_namespace, "SG"))
+    world.model(hub_namespace)
+    world.ready(hub_namespace, on="sg")
+    (pod,) = world.pods(hub_namespace)
+
+    def versions() -> list[Version]:
+        found = lineage(recorded.so_far(world.evidence, world.evidence_key, tmp_path))
+        return [each for each in found if each.model == f"{hub_namespace}/scorer"]
+
+    (version,) = versions()
+    assert (version.cluster, version.revision.generations, version.until) == ("sg", (1,), None)
+    assert [(each.node, each.until) for each in version.nodes] == [(pod["spec"]["nodeName"], None)]
+    world.delete(hub_namespace)
+    world.gone(hub_namespace)
+    (version,) = versions()
+    assert version.until is not None
+    assert [each.until is None for each in version.nodes] == [False]
 
 
 def test_a_placement_that_is_not_recorded_would_be_found(

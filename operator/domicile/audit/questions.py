@@ -13,8 +13,6 @@ from domicile.audit import names
 from domicile.audit.trail import Record, Trail
 from domicile.audit.values import Value, ValueMissing, Values
 
-_THERE: Final = ("Done", "FoundDone")
-
 
 @dataclass(frozen=True)
 class Stay:
@@ -37,6 +35,8 @@ class Stay:
     """One after the other."""
     ended: Record | None = None
     """The decision, or the record of what was done late, by which it ended."""
+    placings: tuple["Placing", ...] = ()
+    """Each decision by which something of it was to be written there, one after the other."""
 
     def at(self, moment: datetime) -> bool:
         """Whether it was there."""
@@ -57,6 +57,29 @@ class Permitted:
 
 
 @dataclass(frozen=True)
+class Placing:
+    """A workload that was to be placed."""
+
+    workload: str
+    """Its digest."""
+    permitted: Permitted
+    written: datetime | None = None
+    """When all of it was written there; None: that is not recorded."""
+    undone: datetime | None = None
+    """When it was given up, or found not to have been written."""
+    kept: tuple["Kept", ...] = ()
+    """By which it stayed."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A decision by which what was placed stays as it is, under another permit. Nothing is written for it."""
+
+    decision: Record
+    permit: str
+
+
+@dataclass(frozen=True)
 class Unheld:
     """A time in which a model was on a cluster without a valid verdict."""
 
@@ -72,13 +95,16 @@ def stays(trail: Trail) -> tuple[Stay, ...]:
     there: dict[tuple[str, str], Stay] = {}
     for moment, what, record, act in _happened(trail):
         if what == "seen":
+            _keep(there, record, trail.values)
             _seen(there, ended, record, trail.values)
             continue
         key = (uid_of(record), act["cluster"][1])
         if what == "decided":
-            there[key] = _permitted(there.get(key) or _new(record, act["cluster"]), record, act, trail.values)
+            there[key] = _decided(there.get(key) or _new(record, act["cluster"]), record, act, trail.values)
         elif key in there and what == "placed":
-            there[key] = replace(there[key], placed=there[key].placed or moment)
+            there[key] = replace(_ended(there[key], act, written=moment), placed=there[key].placed or moment)
+        elif key in there and what == "undone":
+            there[key] = _ended(there[key], act, undone=moment)
         elif key in there and what == "gone":
             ended.append(replace(there.pop(key), until=moment, ended=record))
     return tuple(sorted((*ended, *there.values()), key=lambda stay: (stay.since, stay.model, stay.cluster)))
@@ -142,6 +168,11 @@ def asked_by(record: Record, values: Values) -> str:
     return names.named(by, values)
 
 
+def generation(record: Record, values: Values) -> int | None:
+    """That of the model on which it was decided; None where it is missing from the log."""
+    return _value(record.body["seen"]["model"], values).get("metadata", {}).get("generation")
+
+
 def candidates(record: Record, values: Values) -> Mapping[str, Value]:
     """Every cluster, and how every rule fared there; empty where nothing was judged, or it is missing from the log."""
     digest = record.body["candidates"]
@@ -174,8 +205,8 @@ def _happened(trail: Trail) -> list[tuple[datetime, str, Record, Mapping[str, An
             if str(index) in decision.body["context"]["carried"]:
                 continue  # Its outcomes are those of the decision that began it.
             for outcome in trail.outcomes.get((decision.digest, index), ()):
-                if outcome.body["outcome"] in _THERE and act["act"] in _CAME_OF:
-                    found.append((outcome.sequence, outcome.time, _CAME_OF[act["act"]], decision, act))
+                if (came := _CAME_OF.get((act["act"], outcome.body["outcome"]))) is not None:
+                    found.append((outcome.sequence, outcome.time, came, decision, act))
         found.append((decision.sequence, decision.time, "seen", decision, {}))
     for late in trail.late:
         if late.body["act"] == "Withdraw":
@@ -184,7 +215,14 @@ def _happened(trail: Trail) -> list[tuple[datetime, str, Record, Mapping[str, An
     return [(time, what, record, act) for _, time, what, record, act in sorted(found, key=lambda each: each[0])]
 
 
-_CAME_OF: Final = {"Place": "placed", "Withdraw": "gone"}
+_CAME_OF: Final = {
+    ("Place", "Done"): "placed",
+    ("Place", "FoundDone"): "placed",
+    ("Place", "FoundUndone"): "undone",
+    ("Place", "Overtaken"): "undone",
+    ("Withdraw", "Done"): "gone",
+    ("Withdraw", "FoundDone"): "gone",
+}
 
 
 def uid_of(record: Record) -> str:
@@ -198,12 +236,39 @@ def _new(record: Record, cluster: Sequence[str]) -> Stay:
     return Stay(record.model, uid_of(record), name, uid, record.time, record)
 
 
-def _permitted(stay: Stay, record: Record, act: Mapping[str, Any], values: Values) -> Stay:
-    if stay.permits and stay.permits[-1].permit == act["permit"]:
-        return stay
+def _decided(stay: Stay, record: Record, act: Mapping[str, Any], values: Values) -> Stay:
     grounds = _value(act["grounds"], values)
     permitted = Permitted(record.time, record, act["permit"], _moment(act["until"]), grounds)
-    return replace(stay, permits=(*stay.permits, permitted))
+    same = stay.permits and stay.permits[-1].permit == permitted.permit
+    permits = stay.permits if same else (*stay.permits, permitted)
+    return replace(stay, permits=permits, placings=(*stay.placings, Placing(act["workload"], permitted)))
+
+
+def _ended(stay: Stay, act: Mapping[str, Any], **end: datetime) -> Stay:
+    """Every decision to write that workload ends so, unless it ended before."""
+    placings = (
+        replace(each, **end) if each.workload == act["workload"] and not (each.written or each.undone) else each
+        for each in stay.placings
+    )
+    return replace(stay, placings=tuple(placings))
+
+
+def _keep(there: dict[tuple[str, str], Stay], record: Record, values: Values) -> None:
+    """What a decision lets stay: it is on record under another permit than the last one by which something was to be written."""
+    for row in _value(record.body["status"], values).get("placements", ()):
+        key = (uid_of(record), row["clusterUID"])
+        placings = there[key].placings if key in there else ()
+        if placings and row["permit"] != _last_permit(placings):
+            # What was never written is not there to stay.
+            kept = next((each for each in reversed(placings) if each.written), placings[-1])
+            now = replace(kept, kept=(*kept.kept, Kept(record, row["permit"])))
+            there[key] = replace(there[key], placings=tuple(now if each is kept else each for each in placings))
+
+
+def _last_permit(placings: Iterable[Placing]) -> str:
+    last = [(each.permitted.decision.sequence, each.permitted.permit) for each in placings]
+    last += [(kept.decision.sequence, kept.permit) for each in placings for kept in each.kept]
+    return max(last)[1]
 
 
 def _seen(there: dict[tuple[str, str], Stay], ended: list[Stay], record: Record, values: Values) -> None:

@@ -207,6 +207,18 @@ def where(named: Named, at: str | None) -> None:
 
 @audit.command(epilog=_ENDS)
 @_log
+@click.option("--model", metavar="NAMESPACE/NAME", help="Versions of this model alone.")
+def lineage(named: Named, model: str | None) -> None:
+    """Say which versions of models were where, on which nodes, from when until when, by which permits, and what replaced them."""
+    from domicile.audit.lineage import lineage
+    from domicile.cli.audit import showing
+
+    with named.read() as looked:
+        click.echo(showing.lineage(each for each in lineage(looked.trail) if model in (None, each.model)))
+
+
+@audit.command(epilog=_ENDS)
+@_log
 @_AT
 def unheld(named: Named, at: str | None) -> None:
     """List every time until then in which a model was on a cluster without a valid verdict."""

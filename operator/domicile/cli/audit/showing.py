@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from domicile.audit import LAW, Differs, NotReplayed, Record, Replayed, Same, Trail, laws, questions
+from domicile.audit.lineage import Ran, Revision, Version
 from domicile.audit.questions import Unheld
 from domicile.cli.audit.harmless import harmless
 from domicile.cli.audit.source import Looked
@@ -145,6 +146,45 @@ def where(trail: Trail, at: datetime) -> str:
     return _said([*lines, *(f"in force: {_exception(each)}" for each in held)])
 
 
+def lineage(found: Iterable[Version]) -> str:
+    """One line a version and cluster."""
+    rows = [_VERSION]
+    rows += [
+        (
+            each.model,
+            _generations(each.revision) or "-",
+            each.cluster,
+            _short(each.revision.workload) or "-",
+            ", ".join(each.asked_by) or "-",
+            _time(each.since) if each.placings else "-",
+            _time(each.written) if each.written else "-",
+            _time(each.until) if each.until else "-",
+            _revision(each.replaced_by) if each.replaced_by else "-",
+            ", ".join(_short(permit.permit) for permit in each.permits) or "-",
+            ", ".join(map(_ran, each.nodes)) or "-",
+            ", ".join(each.artifacts) or "-",
+        )
+        for each in found
+    ]
+    return _said(table(rows)) if len(rows) > 1 else "no such model was ever anywhere, as far as is recorded"
+
+
+_VERSION: Final = (
+    "MODEL",
+    "GENERATION",
+    "CLUSTER",
+    "WORKLOAD",
+    "ASKED BY",
+    "DECIDED",
+    "WRITTEN",
+    "UNTIL",
+    "REPLACED BY",
+    "PERMITS",
+    "NODES",
+    "ARTIFACTS",
+)
+
+
 def unheld(found: Iterable[Unheld]) -> str:
     """One line each."""
     rows = [("MODEL", "CLUSTER", "FROM", "TO", "WHY")]
@@ -155,6 +195,18 @@ def unheld(found: Iterable[Unheld]) -> str:
     return (
         _said(table(rows)) if len(rows) > 1 else "no model was anywhere without a valid verdict, as far as is recorded"
     )
+
+
+def _revision(revision: Revision) -> str:
+    return f"{_generations(revision) or '-'} ({_short(revision.workload)})"
+
+
+def _generations(revision: Revision) -> str:
+    return ", ".join(map(str, revision.generations))
+
+
+def _ran(ran: Ran) -> str:
+    return f"{ran.node} ({_time(ran.since)} to {_time(ran.until) if ran.until else '-'})"
 
 
 def _acts(trail: Trail, record: Record) -> Iterator[str]:

@@ -1,12 +1,13 @@
-"""Decisions and stays as plain JSON, for tools: what the log names by digest is put in where it is named."""
+"""Decisions, stays and versions as plain JSON, for tools: what the log names by digest is put in where it is named."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from domicile.audit import Record, Trail, ValueMissing, Values, moment, questions
-from domicile.audit.questions import Permitted, Stay
-from domicile.cli.audit.export.attested import Attested
+from domicile.audit.lineage import Revision, Version
+from domicile.audit.questions import Kept, Permitted, Stay
+from domicile.cli.audit.export.attested import UNKNOWN, Attested
 from domicile.cli.audit.export.scope import Scope
 
 Line = dict[str, Any]
@@ -30,10 +31,22 @@ def stays(found: tuple[Stay, ...], attested: Attested, scope: Scope) -> Iterator
             yield line
 
 
+def lineage(found: Iterable[Version], attested: Attested, scope: Scope) -> Iterator[Line]:
+    """One object for each version of a model on a cluster."""
+    for version in found:
+        line = _version(version, attested)
+        if scope.touches(version.since, version.until) and scope.concerns(tuple(line["workers"])):
+            yield line
+
+
 def places_of(stay: Stay, attested: Attested) -> tuple[str, ...]:
     """Where the worker nodes stood, over all of its permits."""
-    permitted = [each.decision for each in stay.permits] or [stay.begun]
-    found = [attested.chosen(each, stay.cluster, stay.cluster_uid) for each in permitted]
+    return _places(stay, stay.permits, attested)
+
+
+def _places(stay: Stay, permits: Sequence[Permitted], attested: Attested) -> tuple[str, ...]:
+    decisions = [each.decision for each in permits] or [stay.begun]
+    found = [attested.chosen(each, stay.cluster, stay.cluster_uid) for each in decisions]
     return tuple(dict.fromkeys(place for each in found for place in each))
 
 
@@ -99,6 +112,43 @@ def _stay(stay: Stay, attested: Attested) -> Line:
         "permits": [_permit(each, stay, attested) for each in stay.permits],
         "artifacts": sorted({each for permit in stay.permits for each in permit.grounds.get("artifacts", ())}),
     }
+
+
+def _version(version: Version, attested: Attested) -> Line:
+    stay, begun = version.stay, version.placings[0].permitted.decision.sequence if version.placings else None
+    return {
+        "model": version.model,
+        "uid": version.uid,
+        "cluster": version.cluster,
+        "clusterUID": version.cluster_uid,
+        "workers": [UNKNOWN]
+        if stay is None
+        else list(_places(stay, [each.permitted for each in version.placings], attested)),
+        "workload": version.revision.workload,
+        "generations": list(version.revision.generations),
+        "askedBy": list(version.asked_by),
+        "decision": begun,
+        "from": moment(version.since),
+        "written": _moment(version.written),
+        "until": _moment(version.until),
+        "replacedBy": version.replaced_by and _revision(version.replaced_by),
+        "permits": [] if stay is None else [_held(each, stay, attested) for each in version.permits],
+        "artifacts": list(version.artifacts),
+        "nodes": [
+            {"node": each.node, "from": moment(each.since), "until": _moment(each.until)} for each in version.nodes
+        ],
+    }
+
+
+def _revision(revision: Revision) -> Line:
+    return {"workload": revision.workload, "generations": list(revision.generations)}
+
+
+def _held(permit: Permitted | Kept, stay: Stay, attested: Attested) -> Line:
+    """Of a permit for which nothing had to be written no more is recorded."""
+    if isinstance(permit, Permitted):
+        return _permit(permit, stay, attested)
+    return {"from": moment(permit.decision.time), "permit": permit.permit, "decision": permit.decision.sequence}
 
 
 def _permit(permit: Permitted, stay: Stay, attested: Attested) -> Line:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from domicile import audit
+from domicile.audit.lineage import lineage
 from domicile.cli.audit.export import lines, page, report, tables
 from domicile.cli.audit.export.scope import Scope
 from domicile.cli.audit.export.told import Told
@@ -61,6 +62,7 @@ def write(looked: Looked, scope: Scope, directory: Path, made: datetime, origin:
             )
         _json(directory / "decisions.jsonl", lines.decisions(looked.trail, told.attested, scope))
         _json(directory / "stays.jsonl", lines.stays(told.stays, told.attested, scope))
+        _json(directory / "lineage.jsonl", lines.lineage(lineage(looked.trail), told.attested, scope))
         (directory / "report.html").write_text(page.html(said), encoding="utf-8")
         (directory / README).write_text(readme, encoding="utf-8")
     except OSError as error:
