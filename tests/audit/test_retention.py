@@ -13,6 +13,7 @@ from decision import world as w
 from decision.world import World
 from domicile import audit
 from domicile.audit import Same, Trail, questions, replay
+from domicile.audit.lineage import lineage
 from domicile.audit.retention import Archive, naming, removable
 from domicile.audit.rules import Hold, Retention, Rule, kept_since
 from domicile.evidence import dsse, keys, ranges, records
@@ -111,6 +112,14 @@ def told(trail: Trail, since: datetime, now: datetime) -> list[Any]:
         for each in questions.unheld(trail, now)
         if each.until is None or each.until > since
     ]
+    versions = [
+        (
+            (each.model, each.cluster, each.revision.workload, max(each.since, since), each.until),
+            [(node.node, max(node.since, since), node.until) for node in each.nodes if not _over(node.until, since)],
+        )
+        for each in lineage(trail)
+        if not _over(each.until, since)
+    ]
     held = [each["metadata"]["name"] for each in questions.exceptions(trail, since, now)]
     decisions = [
         (
@@ -123,7 +132,22 @@ def told(trail: Trail, since: datetime, now: datetime) -> list[Any]:
         if each.time > since
     ]
     acts = [trail.acts_of(each) for each in trail.decisions.values() if each.time > since]
-    return [stays, permits, wrong, held, decisions, acts, trail.ledger.open, trail.ledger.law]
+    return [
+        stays,
+        permits,
+        versions,
+        wrong,
+        held,
+        decisions,
+        acts,
+        trail.ledger.open,
+        trail.ledger.law,
+        trail.ledger.running,
+    ]
+
+
+def _over(until: datetime | None, since: datetime) -> bool:
+    return until is not None and until <= since
 
 
 @pytest.mark.parametrize("now", [10, 52, 101, 150, 201, 260, 400, 1_000])
@@ -220,6 +244,20 @@ def test_what_is_open_stays() -> None:
     log.decided(on_day(w.world(), 1))
     found = left(log, keeping(1), 400)
     assert found.trail.ledger.open == log.trail.ledger.open != {}
+
+
+ODD = {
+    "values without any": Content(audit.VALUES, "Values", a.DIGEST, {}),
+    "a decision of another version": Content(audit.DECISION, "SovereignModel/a/b", a.DIGEST, {"surprise": 1}),
+}
+
+
+@pytest.mark.parametrize("content", ODD.values(), ids=ODD)
+def test_of_a_log_of_another_version_nothing_is_said(content: Content) -> None:
+    log = Chronicle()
+    log.add(content, days(0))
+    with pytest.raises(ValueError, match="record 0 is not as records of this version are"):
+        archived(log)
 
 
 def test_the_last_term_and_what_governance_changed_stay() -> None:

@@ -10,7 +10,7 @@ import builders as a
 from audit.test_ledger import RELEASE, SUBJECT, UID, WITHDRAW, begun, only, told
 from decision import world as w
 from domicile import audit
-from domicile.audit import Ended, Ledger, running
+from domicile.audit import Bag, Ended, Ledger, Values, running
 from domicile.audit.running import Nodes
 from domicile.decision import ReleaseFinalizer, Snapshot, Withdraw
 from domicile.evidence.records import Content
@@ -141,3 +141,28 @@ def test_other_acts_that_end_say_nothing_of_nodes() -> None:
     ledger = told(begun(Ledger(), WITHDRAW), record(SG, on("gpu-0")))
     told(ledger, audit.ended(UID, only(ledger, ("Withdraw", a.uid("ph"))), "Done"))
     assert ledger.running.keys() == {UID}
+
+
+def test_where_details_of_a_member_are_kept_its_nodes_are_too() -> None:
+    (body,) = running.changed({}, seeing(pod()))
+    bag = Bag(homes={a.uid("sg"): "SG"})
+    apart = running.apart(body, bag)
+    assert "gpu-0" not in str(apart)
+    ((digest, value),) = bag.apart["SG"].items()
+    assert (apart["nodes"], value) == (digest, {"nodes": [on("gpu-0")]})
+    assert running.nodes_of(apart, Values({digest: value})) == [on("gpu-0")]
+    assert running.nodes_of(apart, Values({})) == []
+    known = running.nodes_after({}, apart)
+    assert (known, changes(known, seeing(pod()))) == ({a.uid("sg"): digest}, [])
+    assert changes(known, seeing(pod("gpu-1"))) == [(SG, [on("gpu-1")])]
+
+
+def test_nodes_that_have_no_form_as_a_record_are_none_that_were_recorded() -> None:
+    assert [nodes for _, nodes in changes({a.uid("sg"): a.DIGEST}, seeing(pod("\ud800")))] == [[on("\ud800")]]
+
+
+def test_of_a_member_without_such_a_place_and_of_no_nodes_all_is_in_the_record() -> None:
+    (body,) = running.changed({}, seeing(pod()))
+    assert running.apart(body, Bag()) == body
+    none = {**body, "nodes": []}
+    assert running.apart(none, Bag(homes={a.uid("sg"): "SG"})) == none

@@ -25,7 +25,7 @@ from domicile.evidence.segments import Segments
 from domicile.evidence.storage import Home, LogDamaged, StaleEpoch, Storage, StoreDown
 from domicile.evidence.store import Log, open_log
 from domicile.evidence.verifying import verify
-from evidence.logs import ORIGIN, OURS
+from evidence.logs import ORIGIN, OURS, written
 from evidence.postgresql import Server
 
 WHY = {"why": "Retention"}
@@ -361,6 +361,69 @@ async def test_what_is_removed_goes_there_too(kept: Kept) -> None:
     assert (report.findings, report.removed, shown(kept.segments())) == ((), 4, {5})
 
 
+async def test_of_many_batches_some_are_written_anew(kept: Kept) -> None:
+    log = opened(kept.storage())
+    for number in range(80):
+        await log.append(said(number), 9)
+    await log.close()
+    log = opened(kept.storage())
+    await log.remove(((3, 5), (70, 71)), WHY, 9)
+    await log.remove(((3, 5),), WHY, 9)
+    await log.close()
+    report = looked_at(kept.segments())
+    assert (report.findings, report.removed) == ((), 3)
+    assert shown(kept.segments()) == {*range(80)} - {3, 4, 70}
+
+
+async def test_a_tail_of_withheld_records_that_was_never_acknowledged_is_put_aside(tmp_path: Path) -> None:
+    kept = Directory(tmp_path)
+    log = opened(kept.storage(), {"SG": kept.home()})
+    await log.append_all([*apart(1), said(2)], 9)
+    await log.close()
+    (segment,) = kept.segments()
+    path = tmp_path / "log" / segment.name
+    path.write_bytes(b"".join(segment.content.splitlines(keepends=True)[:-1]))  # Without its checkpoint.
+    log = opened(kept.storage())
+    assert len(log) == 0
+    await log.close()
+
+
+async def test_a_batch_that_somebody_changed_meanwhile_is_not_touched(server: Server) -> None:
+    with psycopg.connect(server.conninfo(), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE changed")
+        kept = Database(server.conninfo(dbname="changed"))
+        await write(kept)
+        log = opened(kept.storage())
+        with psycopg.connect(kept.address) as connection:
+            connection.execute("SET session_replication_role = replica")
+            connection.execute("UPDATE domicile_evidence.batch SET lines = '{}\n' || lines WHERE first = 2")
+        with pytest.raises(LogDamaged, match="is not as it was written: it is no envelope"):
+            await log.remove(((0, 4),), WHY, 9)
+        await log.close()
+        admin.execute("DROP DATABASE changed WITH (FORCE)")
+
+
+async def test_what_the_server_warns_of_is_not_kept_for_certain(server: Server) -> None:
+    """Such as that it did not wait for its standbys."""
+    with psycopg.connect(server.conninfo(), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE warned")
+        address = server.conninfo(dbname="warned")
+        with contextlib.closing(Table(address)) as table:
+            table.keep([])
+            with psycopg.connect(address) as connection:
+                connection.execute(
+                    "CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS"
+                    " $$ BEGIN RAISE WARNING 'nobody else has it'; RETURN NEW; END $$"
+                )
+                connection.execute(
+                    "CREATE TRIGGER warns BEFORE INSERT ON domicile_evidence_kept.line"
+                    " FOR EACH ROW EXECUTE FUNCTION warn()"
+                )
+            with pytest.raises(StoreDown, match="nobody else has it"):
+                table.keep(written(1).lines[:1])
+        admin.execute("DROP DATABASE warned WITH (FORCE)")
+
+
 def test_what_was_cut_off_there_harms_nothing_that_follows(tmp_path: Path) -> None:
     home, path = Files(tmp_path), tmp_path / homes.NAME
     home.keep([b"one"])
@@ -380,7 +443,9 @@ def test_a_disk_that_is_full_there_is_told(tmp_path: Path, monkeypatch: pytest.M
         with pytest.raises(StoreDown, match=r"kept.jsonl cannot be written: .*full"):
             home.keep([b"two"])
     assert list(homes.kept(path)) == [b"one"]
-    Files(tmp_path / "nothing").remove([b"\0" * 32])
+    nothing = Files(tmp_path / "nothing")
+    nothing.remove([b"\0" * 32])
+    assert list(nothing.kept()) == []
 
 
 def _full(file: int) -> None:

@@ -9,6 +9,7 @@ from itertools import groupby
 
 from domicile.audit import questions
 from domicile.audit.questions import Kept, Permitted, Placing, Stay
+from domicile.audit.running import nodes_of
 from domicile.audit.trail import Record, Trail
 from domicile.audit.values import Values
 
@@ -83,7 +84,7 @@ class Version:
 
 def lineage(trail: Trail) -> tuple[Version, ...]:
     """Every version that was ever anywhere, in the order in which it came."""
-    stays, spans = questions.stays(trail), _spans(trail.running)
+    stays, spans = questions.stays(trail), _spans(trail.running, trail.values)
     placed: dict[_Key, list[Version]] = {}
     for stay in stays:
         for version in _versions(stay, trail.values):
@@ -116,13 +117,13 @@ class _Span:
     """The first of which they are not any more."""
 
 
-def _spans(running: Iterable[Record]) -> dict[_Key, list[_Span]]:
+def _spans(running: Iterable[Record], values: Values) -> dict[_Key, list[_Span]]:
     there: dict[tuple[str, str], dict[tuple[str, str], Record]] = {}
     found: dict[_Key, list[_Span]] = {}
     for record in running:
         place = (record.body["uid"], record.body["cluster"][1])
         before = there.get(place, {})
-        now = {(each["workload"], each["node"]): record for each in record.body["nodes"]}
+        now = {(each["workload"], each["node"]): record for each in nodes_of(record.body, values)}
         for (workload, node), begun in before.items():
             if (workload, node) not in now:
                 found.setdefault((*place, workload), []).append(_Span(node, begun, record))

@@ -15,6 +15,7 @@ from domicile.audit.laws import LAW
 from domicile.audit.ledger import OUTCOME
 from domicile.audit.names import is_name
 from domicile.audit.rules import Retention
+from domicile.audit.running import RUNNING
 from domicile.audit.trail import ODD, TERM, Record, Trail, odd, record
 from domicile.evidence import ranges
 from domicile.evidence.dsse import Envelope
@@ -22,7 +23,7 @@ from domicile.evidence.ranges import Ranges
 from domicile.evidence.records import ELSEWHERE, REMOVED, Place
 
 _FOR_GOOD: Final = frozenset({LAW, REMOVED})
-_OF_MODELS: Final = frozenset({DECISION, OUTCOME})
+_OF_MODELS: Final = frozenset({DECISION, OUTCOME, RUNNING})
 _DIGEST: Final = "sha256:"
 
 
@@ -98,7 +99,7 @@ def _followed(archive: Archive) -> Mapping[int, Sequence[int]]:
                 found.setdefault(decision, []).append(sequence)
     for stay in questions.stays(archive.trail):
         bounds = [each.sequence for each in (stay.begun, stay.ended) if each is not None]
-        for each in (stay.begun, *(permit.decision for permit in stay.permits)):
+        for each in (stay.begun, *(placing.permitted.decision for placing in stay.placings)):
             found.setdefault(each.sequence, []).extend(bounds)
     return found
 
@@ -140,13 +141,21 @@ def _in_force(trail: Trail, retention: Retention, now: datetime) -> Iterator[int
     for each in trail.decisions.values():
         if each.body["candidates"]:
             judged.setdefault(questions.uid_of(each), []).append(each)
+    ran: dict[tuple[str, str], list[Record]] = {}
+    for each in trail.running:
+        ran.setdefault((each.body["uid"], each.body["cluster"][1]), []).append(each)
+    # What is known of nodes now is in the last record of each member.
+    yield from (each[-1].sequence for (uid, _), each in ran.items() if uid in trail.ledger.running)
     for stay in questions.stays(trail):
         begin = now - retention.kept_for(stay.model)
         if stay.until is not None and stay.until <= begin:
             continue
         yield stay.begun.sequence
-        yield from (each.sequence for each in questions.from_then(begin, [each.decision for each in stay.permits]))
+        yield from (
+            each.sequence for each in questions.from_then(begin, [each.permitted.decision for each in stay.placings])
+        )
         yield from (each.sequence for each in questions.from_then(begin, judged.get(stay.uid, ())))
+        yield from (each.sequence for each in questions.from_then(begin, ran.get((stay.uid, stay.cluster_uid), ())))
     yield from (each.sequence for each in _there(trail))
     # By the last decision of all before a moment it is told which exceptions were in force then.
     before = [each for each in trail.decisions.values() if each.time <= now - retention.keep]

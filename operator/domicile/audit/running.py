@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from domicile.audit.values import Json, Value, digest_of
+from domicile.audit.values import Bag, Json, Value, Values, digest_of
 from domicile.decision import Snapshot
 from domicile.evidence.records import Content
 from domicile.serving import SeenWorkload
@@ -14,8 +14,10 @@ from domicile.serving import SeenWorkload
 RUNNING: Final = "Running"
 """Kind of a record: on which nodes of one member pods of a model are."""
 
-Nodes = Mapping[str, Sequence[Value]]
-"""By UID of the member: the nodes that its last record has. Of a member without any there is no entry."""
+Nodes = Mapping[str, Sequence[Value] | str]
+"""By UID of the member: the nodes that its last record has, or their digest where they are kept elsewhere. Of a member without any there is
+no entry."""
+_NODES: Final = "nodes"
 _FIELDS: Final = ("node", "workload", "pods")
 
 
@@ -25,8 +27,20 @@ def changed(known: Nodes, seen: Snapshot) -> Iterator[Value]:
     for name, view in sorted(seen.members.items()):
         if seen.in_sight(view.member):
             nodes = _nodes(seen.seen.get(name, SeenWorkload()))
-            if nodes != known.get(view.member.uid, []):
+            if not _same(known.get(view.member.uid, []), nodes):
                 yield {"uid": seen.ref.uid, "cluster": [view.member.name, view.member.uid], "nodes": nodes}
+
+
+def apart(body: Value, bag: Bag) -> Value:
+    """The same, with the nodes where details of the member are kept."""
+    home = bag.home(body["cluster"][1])
+    return {**body, _NODES: bag.put({_NODES: body[_NODES]}, home)} if home and body[_NODES] else body
+
+
+def nodes_of(body: Mapping[str, Json], values: Values) -> Sequence[Value]:
+    """The nodes of a record; none where they are kept elsewhere and were not given."""
+    found = body[_NODES]
+    return values.kept(found).get(_NODES, []) if isinstance(found, str) else found
 
 
 def ran(subject: str, body: Value) -> Content:
@@ -37,9 +51,19 @@ def ran(subject: str, body: Value) -> Content:
 def nodes_after(known: Nodes, body: Mapping[str, Json]) -> Nodes:
     """What is known of a model after a record."""
     _, cluster = body["cluster"]
-    nodes = [{field: each[field] for field in _FIELDS} for each in body["nodes"]]
+    said = body[_NODES]
+    nodes = said if isinstance(said, str) else [{field: each[field] for field in _FIELDS} for each in said]
     others = {uid: there for uid, there in known.items() if uid != cluster}
     return {**others, cluster: nodes} if nodes else others
+
+
+def _same(known: Sequence[Value] | str, nodes: Sequence[Value]) -> bool:
+    if not isinstance(known, str):
+        return known == nodes
+    try:
+        return known == digest_of({_NODES: nodes})
+    except ValueError:
+        return False  # Text that has no UTF-8 was never recorded.
 
 
 def _nodes(there: SeenWorkload) -> list[Value]:

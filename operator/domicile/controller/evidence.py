@@ -173,8 +173,8 @@ class Evidence:
             del self._inherited[uid]
 
     async def decided(self, plan: Plan, seen: Snapshot, now: datetime) -> Recorded:
-        """Record a decision, and where the model's pods are now; nothing is recorded where that says nothing new. While it is known that nothing can be, one that places nothing is
-        let pass without a record. Raises NotRecorded where it cannot be recorded otherwise, also because another process leads."""
+        """Record a decision, and where the model's pods are now; nothing is recorded where that says nothing new. While it is known that nothing
+        can be, one that places nothing is let pass without a record. Raises NotRecorded where it cannot be recorded otherwise, also because another process leads."""
         uid = seen.ref.uid
         keys = [key for act in plan.acts if (key := audit.key_of(act)) is not None]
         standing = self._standing.get(uid)
@@ -192,9 +192,10 @@ class Evidence:
         try:
             bag = self._bag(seen.engine.law)
             law = self._changes(seen.engine.law, bag)
+            ran = self._running(seen, bag)
             *values, decided = audit.contents(audit.account(seen, plan, now, bag), context)
             ends = [audit.ended(uid, intent, how) for intent, how in no_more]
-            digests = await self._append([*values, *law, *ends, *self._running(seen), decided])
+            digests = await self._append([*values, *law, *ends, *ran, decided])
         except (StoreDown, *_NO_FORM) as error:
             raise NotRecorded(str(error)) from error
         self._standing[uid] = replace(unrecorded(seen), intents=dict(self._open_of(uid)), digest=digests[-1])
@@ -202,18 +203,19 @@ class Evidence:
 
     async def _ran(self, seen: Snapshot) -> None:
         """Record where the model's pods are, without a decision. Where that cannot be done the next look does it."""
-        found = () if self.unrecordable else self._running(seen)
+        bag = self._bag(seen.engine.law)
+        found = () if self.unrecordable else self._running(seen, bag)
         if found:
             with contextlib.suppress(StoreDown):
-                await self._append(found)
+                await self._append([*audit.of_values(bag.values, bag.apart), *found])
 
-    def _running(self, seen: Snapshot) -> tuple[Content, ...]:
+    def _running(self, seen: Snapshot, bag: audit.Bag) -> tuple[Content, ...]:
         """Where the model's pods are, as far as it is not recorded. What has no form as a record is left out: nothing waits for it."""
         subject = audit.subject_of(seen.ref)
         found: list[Content] = []
         for body in running.changed(self._ledger.running.get(seen.ref.uid, {}), seen):
             try:
-                content = running.ran(subject, body)
+                content = running.ran(subject, running.apart(body, bag))
                 records.check(content, self.epoch())
                 found.append(content)
             except _NO_FORM:
