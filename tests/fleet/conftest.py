@@ -76,7 +76,7 @@ def world(fleet: Fleet, database: Server | None, tmp_path_factory: pytest.TempPa
 def _all_is_in_evidence(here: World) -> None:
     """The log is in order, members agree with it, no placement came before it was recorded, and every decision comes out the same again."""
     heads = {name: _head_at(here, name) for name in PLACES}
-    log = recorded.read(here.evidence, here.evidence_key, here.hub_uid, heads)
+    log = recorded.read(here.evidence, here.evidence_of_singapore, here.evidence_key, here.hub_uid, heads)
     print(f"{log.report.size} records, {len(log.trail.decisions)} decisions; agreeing: {log.report.witnessed}")
     assert (log.report.findings, log.trail.odd) == ((), [])
     hub = here.fleet.hub.audit_log

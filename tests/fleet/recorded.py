@@ -11,7 +11,8 @@ from domicile.cli.audit import source
 from domicile.controller.opening import ORIGIN
 from domicile.evidence import keyfile, keys
 from domicile.evidence.findings import Report, Segment, Witnessed
-from domicile.evidence.postgres import Postgres, batches
+from domicile.evidence.homes import Files
+from domicile.evidence.postgres import Postgres, Table, batches
 from domicile.evidence.segments import NAME
 from domicile.evidence.verifying import verify
 from domicile.serving import WORKLOAD
@@ -30,21 +31,30 @@ class Log:
     trail: Trail
 
 
-def read(address: str, key: Path, hub: str, heads: dict[str, str]) -> Log:
-    """The log that is kept there. `heads` are the checkpoints that members keep."""
-    trail = Trail()
+def read(address: str, singapore: str, key: Path, hub: str, heads: dict[str, str]) -> Log:
+    """The log that is kept there, with what is kept in Singapore. `heads` are the checkpoints that members keep."""
+    trail, apart = Trail(), {"SG": _kept(singapore)}
     kept = [Witnessed(member, note) for member, note in heads.items() if note]
-    report = verify(f"{ORIGIN}{hub}", _segments(address), keys.by_id([keyfile.public(key)]), kept, trail.take)
+    report = verify(f"{ORIGIN}{hub}", _segments(address), keys.by_id([keyfile.public(key)]), kept, trail.take, apart)
     return Log(report, trail)
 
 
-def so_far(address: str, key: Path, folder: Path) -> Trail:
-    """The log while operators write it, as `domicile audit` reads it. `folder` is for what is fetched from a database."""
+def so_far(address: str, singapore: str, key: Path, folder: Path, *, whole: bool = True) -> Trail:
+    """The log while operators write it, as `domicile audit` reads it, with what is kept in Singapore where it is to be whole. `folder` is for
+    what is fetched from a database."""
     log = Path(address)
     if address.startswith("postgresql://"):
         log = folder / "log.jsonl"
         log.write_bytes(b"".join(batch.content for batch in batches(address)))
-    return source.look([log], [key], []).trail
+    # First the log: what it says of Singapore is kept there already.
+    (apart := folder / "sg.jsonl").write_bytes(b"".join(b"%b\n" % line for line in _kept(singapore)))
+    return source.look([log], [key], [], regions={"SG": apart} if whole else {}).trail
+
+
+def _kept(where: str) -> list[bytes]:
+    home = Table(where) if where.startswith("postgresql://") else Files(Path(where))
+    with contextlib.closing(home):
+        return list(home.kept())
 
 
 def _segments(address: str) -> Iterable[Segment]:

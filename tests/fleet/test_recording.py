@@ -1,12 +1,14 @@
 """Evidence of what is done on real clusters: nothing is placed that is not recorded, and what has to go goes."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from domicile.audit import Trail
+from domicile.audit import Same, Trail, replay
 from domicile.audit.lineage import Version, lineage
 from evidence.postgresql import Server
 from fleet import recorded
@@ -18,6 +20,10 @@ def server(world: World) -> Server:
     if world.database is None:
         pytest.skip("there is no PostgreSQL on this machine that could be stopped")
     return world.database
+
+
+def so_far(world: World, folder: Path, *, whole: bool = True) -> Trail:
+    return recorded.so_far(world.evidence, world.evidence_of_singapore, world.evidence_key, folder, whole=whole)
 
 
 @contextmanager
@@ -70,7 +76,7 @@ def test_the_log_names_the_node_that_a_model_runs_on(
     (pod,) = world.pods(hub_namespace)
 
     def versions() -> list[Version]:
-        found = lineage(recorded.so_far(world.evidence, world.evidence_key, tmp_path))
+        found = lineage(so_far(world, tmp_path))
         return [each for each in found if each.model == f"{hub_namespace}/scorer"]
 
     (version,) = versions()
@@ -81,6 +87,28 @@ def test_the_log_names_the_node_that_a_model_runs_on(
     (version,) = versions()
     assert version.until is not None
     assert [each.until is None for each in version.nodes] == [False]
+
+
+def test_what_runs_on_the_nodes_of_singapore_is_recorded_there_alone(
+    world: World, hub_namespace: str, operator: OperatorProcess, tmp_path: Path
+) -> None:
+    world.hub.apply(policy(hub_namespace, hub_namespace, "SG"))
+    world.model(hub_namespace)
+    world.ready(hub_namespace, on="sg")
+    (pod,) = world.pods(hub_namespace)
+    log, whole = so_far(world, tmp_path, whole=False), so_far(world, tmp_path)
+    assert pod["metadata"]["name"] not in json.dumps(_all_of(log))
+    assert pod["metadata"]["name"] in json.dumps(_all_of(whole))
+    ours = recorded.decisions(log, hub_namespace)
+    assert ours
+    assert all("is kept in SG" in str(replay(each, log.values)) for each in ours)
+    assert {replay(each, whole.values) for each in ours} == {Same()}
+
+
+def _all_of(trail: Trail) -> list[Any]:
+    found = [*trail.decisions.values(), *trail.running, *trail.late, *trail.others]
+    outcomes = [each.body for outcome in trail.outcomes.values() for each in outcome]
+    return [[each.body for each in found], outcomes, dict(trail.values._values)]
 
 
 def test_a_placement_that_is_not_recorded_would_be_found(

@@ -73,6 +73,11 @@ class World:
         return self.database.url if self.database else str(self.state / "evidence")
 
     @property
+    def evidence_of_singapore(self) -> str:
+        """Where details of its clusters are kept, of which the log has what they hash to."""
+        return self.database.url if self.database else str(self.state / "evidence-sg")
+
+    @property
     def evidence_key(self) -> Path:
         return self.state / "evidence-key.pem"
 
@@ -306,7 +311,8 @@ class OperatorProcess:
         arguments = [
             sys.executable, "-m", self.module, "operator", "--namespace", NAMESPACE, "--identity", self.name,
             "--kubeconfig", str(self.world.state / "operator.kubeconfig"), "--health-port", "0",
-            "--evidence", self.world.evidence, "--evidence-key", str(self.world.evidence_key), *self.more,
+            "--evidence", self.world.evidence, "--evidence-key", str(self.world.evidence_key),
+            "--evidence-region", f"SG={self.world.evidence_of_singapore}", *self.more,
         ]  # fmt: skip
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
