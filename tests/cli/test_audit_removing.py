@@ -58,7 +58,8 @@ def test_what_need_not_be_kept_is_removed_and_the_log_says_so(files: Files) -> N
     verified = files.ask("verify")
     assert verified.exit_code == 0
     assert f"{before + 1} records, of which" in verified.stdout
-    assert " records were removed: Retention\n" in verified.stdout
+    assert f"removed by record {before}, " in verified.stdout
+    assert ", for Retention: kept for 1 days\n" in verified.stdout
     rows = files.ask("list").stdout.splitlines()[1:]
     assert 0 < len(rows) < decisions
     assert files.ask("replay").exit_code == 0
@@ -85,6 +86,12 @@ def test_a_legal_hold_keeps_what_it_is_on(files: Files) -> None:
     decisions = len(files.chronicle.decisions)
     prune(files, HOLDS)
     assert len(files.ask("list").stdout.splitlines()) == decisions + 1
+
+
+def test_what_was_removed_tells_in_spite_of_which_holds(files: Files) -> None:
+    hold = "{name: case-17, models: [a/b], reason: a claim}"
+    assert prune(files, f"keepDays: 3\nrules: [{{models: ['*/*'], keepDays: 1}}]\nholds: [{hold}]").exit_code == 0
+    assert ", for Retention: kept for 3 days, but for case-17\n" in files.ask("verify").stdout
 
 
 NO_RULES = {
@@ -115,12 +122,12 @@ def test_a_person_is_forgotten_and_what_was_done_is_not(files: Files) -> None:
     assert "ana" not in files.ask("list").stdout.replace("banking", "")
     assert "(the name is not kept)" in files.ask("list").stdout
     verified = files.ask("verify")
-    assert (verified.exit_code, "1 records were removed: Erasure\n" in verified.stdout) == (0, True)
+    assert (verified.exit_code, ": 1, for Erasure: case 17\n" in verified.stdout) == (0, True)
     assert files.ask("replay").exit_code == 0
     assert forget(files, "ana").stdout.endswith("nothing was removed\n")
     prune(files, SHORT)
     prune(files, SHORT)
-    assert " records were removed: Erasure, Retention\n" in files.ask("verify").stdout
+    assert files.ask("verify").stdout.count("removed by record") == 2
 
 
 def test_who_is_still_named_is_not_forgotten(files: Files) -> None:
@@ -179,7 +186,7 @@ def test_ranges_in_several_records_are_told_as_several(tmp_path: Path, monkeypat
     before, files = len(log.tree), audited.written(tmp_path, log)
     result = prune(files, SHORT)
     assert f"removed, and records {before} to " in result.stdout
-    assert "Retention (" in files.ask("verify").stdout
+    assert files.ask("verify").stdout.count(", for Retention: ") > 1
 
 
 # What is kept in a region.

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -35,6 +35,8 @@ from evidence.postgresql import Server, Wire
 
 ROUNDS = 1_000 if os.environ.get("DOMICILE_TESTS") == "full" else 5
 """How often a process is killed."""
+A_LOG = 20
+"""Of them append to one log: all of it is read each time."""
 CRASHES = 20 if os.environ.get("DOMICILE_TESTS") == "full" else 2
 """How often the server is."""
 QUICK = 1.5
@@ -308,17 +310,21 @@ async def test_a_leader_that_was_stopped_and_wakes_after_another_took_over_appen
 
 
 async def test_what_a_killed_process_had_acknowledged_is_there(database: Database) -> None:
-    random, known = Random(7), dict[int, str]()
-    for epoch in range(1, ROUNDS + 1):
-        process = begin(database, epoch)
-        assert (await asyncio.to_thread(lines_of, process, 1))[0].startswith("open")
-        await asyncio.sleep(random.uniform(0, 0.15))
-        process.kill()
-        known |= appending.acknowledged((await asyncio.to_thread(process.communicate))[0])
-        await (await asyncio.to_thread(reopened, database, epoch)).close()
-    assert database.looked_at().findings == ()
-    assert known.items() <= database.digests().items()
-    assert known, "something was acknowledged"
+    random, acknowledged = Random(7), 0
+    for begin_of_log in range(0, ROUNDS, A_LOG):
+        log, known = replace(database, schema=f"{database.schema}-{begin_of_log}", seen=[]), dict[int, str]()
+        for epoch in range(1, min(A_LOG, ROUNDS - begin_of_log) + 1):
+            process = begin(log, epoch)
+            assert (await asyncio.to_thread(lines_of, process, 1))[0].startswith("open")
+            await asyncio.sleep(random.uniform(0, 0.15))
+            process.kill()
+            known |= appending.acknowledged((await asyncio.to_thread(process.communicate))[0])
+            await (await asyncio.to_thread(reopened, log, epoch)).close()
+        assert log.looked_at().findings == ()
+        assert known.items() <= log.digests().items()
+        acknowledged += len(known)
+    print(f"{ROUNDS} processes were killed, {acknowledged} records acknowledged, and all are there")
+    assert acknowledged, "something was acknowledged"
 
 
 async def test_what_was_acknowledged_before_the_server_was_killed_is_there(database: Database) -> None:

@@ -29,6 +29,8 @@ from evidence.logs import NEXT, ORIGIN, OURS, content
 
 ROUNDS = 1_000 if os.environ.get("DOMICILE_TESTS") == "full" else 6
 """How often a process is killed."""
+A_LOG = 20
+"""Of them append to one log: all of it is read each time."""
 
 
 def opened(directory: Path, segment_bytes: int = SEGMENT_BYTES, **more: Any) -> Log:
@@ -457,18 +459,23 @@ def open_and_close(directory: Path) -> None:
 
 
 def test_what_a_killed_process_had_acknowledged_is_there(tmp_path: Path) -> None:
-    random, known = Random(7), dict[int, str]()
-    for _ in range(ROUNDS):
-        process = begin(tmp_path)
+    random, acknowledged = Random(7), 0
+    for number in range(ROUNDS):
+        if number % A_LOG == 0:
+            log, known = tmp_path / str(number), dict[int, str]()
+        process = begin(log)
         assert process.stdout is not None
         assert process.stdout.readline().startswith("open")
         time.sleep(random.uniform(0, 0.15))
         process.kill()
+        before = len(known)
         known |= appending.acknowledged(process.communicate()[0])
-        open_and_close(tmp_path)
-        assert looked_at(tmp_path).findings == ()
-        assert known.items() <= on_the_disk(tmp_path).items()
-    assert known, "something was acknowledged"
+        acknowledged += len(known) - before
+        open_and_close(log)
+        assert looked_at(log).findings == ()
+        assert known.items() <= on_the_disk(log).items()
+    print(f"{ROUNDS} processes were killed, {acknowledged} records acknowledged, and all are there")
+    assert acknowledged, "something was acknowledged"
 
 
 def test_on_a_disk_that_is_full_what_was_acknowledged_is_there_and_nothing_more_is(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from domicile.audit import LAW, Differs, NotReplayed, Record, Replayed, Same, Trail, laws, questions
 from domicile.audit.lineage import Ran, Revision, Version
 from domicile.audit.questions import Unheld
+from domicile.audit.rules import RETENTION
 from domicile.cli.audit.harmless import harmless
 from domicile.cli.audit.source import Looked
 from domicile.cli.table import table
@@ -25,7 +26,7 @@ def verified(looked: Looked) -> str:
         f"{looked.origin}: {report.size} records, of which {len(trail.decisions)} are decisions",
         f"root: {encoded(report.root) if report.root is not None else 'none, for what is missing or cannot be read'}",
         *(f"agrees with the checkpoint of {size} records in {where}" for where, size in report.witnessed),
-        *([f"{report.removed} records were removed: {_removals(trail)}"] if report.removed else []),
+        *map(_removal, (each for each in trail.others if each.kind == REMOVED)),
         *(
             f"{count} records are kept in {home}: give them with --region {home}=PATH"
             for home, count in report.elsewhere
@@ -39,10 +40,13 @@ def verified(looked: Looked) -> str:
     return _said(lines)
 
 
-def _removals(trail: Trail) -> str:
-    """By which records, and why."""
-    said = Counter(str(each.body.get("why")) for each in trail.others if each.kind == REMOVED)
-    return ", ".join(f"{why} ({count} times)" if count > 1 else why for why, count in sorted(said.items()))
+def _removal(record: Record) -> str:
+    """What a record says that was removed, and why."""
+    body = record.body
+    count = sum(end - first for first, end in body["ranges"])
+    held = "".join(f", but for {hold['name']}" for hold in body.get("holds", ()))
+    why = f"kept for {body['keepDays']} days{held}" if body.get("why") == RETENTION else body.get("reason", "-")
+    return f"removed by record {record.sequence}, {_time(record.time)}: {count}, for {body.get('why')}: {why}"
 
 
 def wrong(looked: Looked) -> str:
