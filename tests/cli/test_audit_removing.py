@@ -189,6 +189,23 @@ def test_ranges_in_several_records_are_told_as_several(tmp_path: Path, monkeypat
     assert files.ask("verify").stdout.count(", for Retention: ") > 1
 
 
+def test_a_log_of_which_the_beginning_was_removed_is_pruned_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = story()
+    first = len(log.tree)
+    log.seal()
+    files = audited.written(tmp_path, log)
+    lines = (files.log / audited.FIRST).read_bytes().splitlines(keepends=True)
+    (files.log / audited.FIRST).write_bytes(b"".join(lines[: first + 1]))
+    (files.log / f"{first:020}.jsonl").write_bytes(b"".join(lines[first + 1 :]))
+    with monkeypatch.context() as patch:
+        patch.setattr("domicile.audit.retention.removable", lambda *_: ((0, first),))
+        assert prune(files, SHORT).exit_code == 0
+    assert prune(files, SHORT).exit_code == 0
+    assert files.ask("verify").exit_code == 0
+
+
 # What is kept in a region.
 
 

@@ -78,7 +78,7 @@ def test_where_a_database_has_no_log_nothing_is_pruned(address: str, tmp_path: P
     assert "cannot be read" in audit(*given).stderr
     where = opening(address, Signing(key), lambda: datetime.now(UTC))
     asyncio.run(where("x", 1, lambda *_: None).close())
-    assert "there is no log in the database" in audit(*given).stderr
+    assert "there is no log with a record" in audit(*given).stderr
     with psycopg.connect(address) as connection:
         connection.execute("INSERT INTO domicile_evidence.batch (first, lines) VALUES (0, %b)", (content_of_nothing(),))
         connection.execute("ALTER TABLE domicile_evidence.head DISABLE TRIGGER kept")

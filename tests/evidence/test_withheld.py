@@ -241,8 +241,17 @@ def test_what_was_removed_is_not_looked_for_elsewhere() -> None:
 
 
 def test_what_says_what_is_withheld_and_cannot_be_read_is_found() -> None:
-    for body in ({}, {"ranges": 3}, {"ranges": [["a", "b"]]}):
-        writer = saying(written(1), REMOVED, dict(body))
+    removed = (
+        {},
+        {"ranges": 3},
+        {"ranges": [["a", "b"]]},
+        {"ranges": [[True, 2]]},
+        {"ranges": [[-1, 2]]},
+        {"ranges": [[0, 1.5]]},
+    )
+    elsewhere = ({}, {"home": 3, "next": 1}, {"home": "SG", "next": -1}, {"home": "SG", "next": 1 << 60})
+    for kind, body in [*((REMOVED, each) for each in removed), *((ELSEWHERE, each) for each in elsewhere)]:
+        writer = saying(written(1), kind, dict(body))
         writer.seal()
         ((reason, message),) = told(looked_at(content(writer.lines)))
         assert (reason, "does not say which records are withheld" in message) == ("Unreadable", True)

@@ -1,6 +1,6 @@
 """How the log of evidence is opened: where it is kept, and the key that signs it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,8 +10,9 @@ from typing import Final
 from domicile.evidence import keyfile
 from domicile.evidence.findings import Read, Segment
 from domicile.evidence.homes import Files
+from domicile.evidence.keys import PublicKey, Signer
 from domicile.evidence.segments import NAME, Segments
-from domicile.evidence.storage import Home, StoreDown
+from domicile.evidence.storage import Home, Storage, StoreDown
 from domicile.evidence.store import Log, open_log
 from domicile.evidence.verifying import origin
 
@@ -43,11 +44,10 @@ class Directory:
 
     def known(self) -> tuple[str, int]:
         """UID of the hub whose log it is, and the term that it is in. Raises StoreDown where there is none."""
-        first = next(iter(sorted(path for path in self.path.glob("*") if NAME.fullmatch(path.name))), None)
-        if first is None:
-            raise StoreDown(f"there is no log in {self.path}")
+        paths = sorted(path for path in self.path.glob("*") if NAME.fullmatch(path.name))
         try:
-            return _hub(Segment(first.name, first.read_bytes())), 0  # In files the term is that of the last record.
+            # In files the term is that of the last record.
+            return _hub(Segment(path.name, path.read_bytes()) for path in paths), 0
         except OSError as error:
             raise StoreDown(f"the log in {self.path} cannot be read: {error}") from error
 
@@ -61,17 +61,7 @@ class Directory:
         except StoreDown:
             storage.close()
             raise
-        homes = _homes(self.regions)
-        return open_log(
-            storage,
-            f"{ORIGIN}{hub}",
-            signer,
-            self.clock,
-            signed_before=before,
-            read=read,
-            homes=homes,
-            read_homes=read_homes,
-        )
+        return _opened(self, storage, f"{ORIGIN}{hub}", signer, before, read, read_homes=read_homes)
 
 
 @dataclass(frozen=True)
@@ -90,10 +80,7 @@ class Database:
         from domicile.evidence.postgres import batches, epoch_of
 
         with closing(batches(self.address)) as found:
-            first = next(found, None)
-        if first is None:
-            raise StoreDown("there is no log in the database")
-        return _hub(first), epoch_of(self.address)
+            return _hub(found), epoch_of(self.address)
 
     def __call__(self, hub: str, epoch: int, read: Read, *, read_homes: bool = False) -> Log:
         """Open it, for that term. Raises StoreDown, StaleEpoch or LogDamaged."""
@@ -103,17 +90,24 @@ class Database:
             raise StoreDown("processes that share a log sign it with one key: give it with --evidence-key")
         signer = keyfile.signer(self.signing.key)
         before = [keyfile.public(path) for path in self.signing.keys_before]
-        storage, homes = Postgres(self.address, epoch), _homes(self.regions)
-        return open_log(
-            storage,
-            f"{ORIGIN}{hub}",
-            signer,
-            self.clock,
-            signed_before=before,
-            read=read,
-            homes=homes,
-            read_homes=read_homes,
-        )
+        storage = Postgres(self.address, epoch)
+        return _opened(self, storage, f"{ORIGIN}{hub}", signer, before, read, read_homes=read_homes)
+
+
+def _opened(
+    kept: Directory | Database,
+    storage: Storage,
+    name: str,
+    signer: Signer,
+    signed_before: Iterable[PublicKey],
+    read: Read,
+    *,
+    read_homes: bool,
+) -> Log:
+    homes = _homes(kept.regions)
+    return open_log(
+        storage, name, signer, kept.clock, signed_before=signed_before, read=read, homes=homes, read_homes=read_homes
+    )
 
 
 def opening(
@@ -125,11 +119,11 @@ def opening(
     return Directory(Path(where), signing, clock, regions or {})
 
 
-def _hub(segment: Segment) -> str:
-    """UID of the hub whose log begins so. Raises StoreDown."""
-    name = origin((segment,))
+def _hub(segments: Iterable[Segment]) -> str:
+    """UID of the hub whose log it is. Raises StoreDown."""
+    name = origin(segments)
     if name is None or not name.startswith(ORIGIN):
-        raise StoreDown("it begins with no record from which it could be told whose log it is")
+        raise StoreDown("there is no log with a record from which it could be told whose it is")
     return name.removeprefix(ORIGIN)
 
 

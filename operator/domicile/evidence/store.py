@@ -296,7 +296,8 @@ def open_log(
         _refuse_damage(storage.where, report, storage.odd)
         storage.go_on(len(report.tree), report.tree.root())
     except BaseException:
-        storage.close()
+        for each in (storage, *(homes or {}).values()):
+            each.close()
         raise
     return Log(storage, origin, signer, keyring, clock, report, read, homes or {})
 

@@ -125,6 +125,12 @@ def _ended(run: list[_Hashed]) -> Iterator[bytes]:
             part = []
 
 
+def _number(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < records.GREATEST:
+        raise ValueError(f"{value!r} is no number of records")
+    return value
+
+
 def check_homes(contents: Sequence[Content], homes: Collection[str]) -> None:
     """Raise NotRecordable where something is to be kept elsewhere, and that is not said just before it, or it stands last, where no record
     says later what was before it."""
@@ -164,9 +170,13 @@ class Register:
         try:
             if kind == REMOVED:
                 # Only what was before it: nothing is removed that is not there yet.
-                self._removed += [(first, end) for first, end in body["ranges"] if 0 <= first < end <= sequence]
+                parts = [(_number(first), _number(end)) for first, end in body["ranges"]]
+                self._removed += [(first, end) for first, end in parts if first < end <= sequence]
             elif kind == ELSEWHERE:
-                self._elsewhere.setdefault(str(body["home"]), []).append((sequence + 1, sequence + 1 + body["next"]))
+                first, home = sequence + 1, body["home"]
+                if not isinstance(home, str):
+                    raise TypeError(f"{home!r} is no name")
+                self._elsewhere.setdefault(home, []).append((first, first + _number(body["next"])))
         except (LookupError, TypeError, ValueError) as error:
             raise Malformed(f"it is of kind {kind}, and does not say which records are withheld") from error
 
