@@ -214,6 +214,34 @@ def test_what_a_legal_hold_is_on_stays(hold: Hold, kept: bool) -> None:
     assert {replay(each, values) for each in found.trail.decisions.values()} == {Same()}
 
 
+PARTIAL = {
+    "a hold on a part of a stay": keeping(30, holds=[Hold("case-17", ("*",), "a claim", days(0.5), days(3.5))]),
+    "a hold on what was seen alone": keeping(30, holds=[Hold("case-17", ("*",), "a claim", days(2.5), days(4))]),
+    "a model that is kept for less than the rest": keeping(390, Rule(("*/other",), timedelta(days=90))),
+    "a model that is kept for more": keeping(1, Rule(("*/other",), timedelta(days=390))),
+    "all of it": keeping(30, holds=[Hold("case-17", ("*",), "a claim")]),
+}
+
+
+@pytest.mark.parametrize("retention", PARTIAL.values(), ids=PARTIAL)
+@pytest.mark.parametrize("late", [False, True], ids=["withdrawn", "withdrawn while nothing could be recorded"])
+def test_what_is_kept_of_a_stay_tells_when_it_ended(retention: Retention, late: bool) -> None:
+    log = long_story()
+    if late:
+        third = w.model(metadata={"name": "third", "uid": a.uid("third")})
+        state = log.passed(on_day(w.world(model=third), 301))
+        state = log.passed(on_day(w.serving_on(state, "sg"), 302), times=2)
+        log.late(state, done=303 * DAY, recorded=304 * DAY)
+        log.late_release(on_day(state, 304), 304 * DAY)
+    whole = {(stay.uid, stay.cluster, stay.until) for stay in questions.stays(log.trail)}
+    ran = {(each.uid, each.cluster, node.node, node.until) for each in lineage(log.trail) for node in each.nodes}
+    unheld = {(each.stay.uid, each.since, each.until) for each in questions.unheld(log.trail, days(2_000))}
+    trail = left(log, retention, 700).trail
+    assert {(stay.uid, stay.cluster, stay.until) for stay in questions.stays(trail)} <= whole
+    assert {(each.uid, each.cluster, node.node, node.until) for each in lineage(trail) for node in each.nodes} <= ran
+    assert {(each.stay.uid, each.since, each.until) for each in questions.unheld(trail, days(2_000))} <= unheld
+
+
 def test_what_was_removed_says_by_which_rules_and_holds() -> None:
     hold = Hold("case-17", ("retail-banking/other",), "a claim", days(0), days(1))
     written = keeping(30, Rule(("a/*",), timedelta(days=3)), holds=[hold]).written(days(400))

@@ -42,9 +42,10 @@ def prune(files: Files, rules: str, *more: object) -> Result:
     )
 
 
-def forget(files: Files, person: str, *more: object) -> Result:
-    given = ("--evidence", files.log, "--evidence-key", audited.private(files.log.parent), "--person", person)
-    return run("forget", *given, "--reason", "case 17", *more)
+def forget(files: Files, person: str, *more: object, rules: str = SHORT) -> Result:
+    (said := files.log.parent / "holds.yaml").write_text(rules)
+    given = ("--evidence", files.log, "--evidence-key", audited.private(files.log.parent), "--rules", said)
+    return run("forget", *given, "--person", person, "--reason", "case 17", *more)
 
 
 def test_what_need_not_be_kept_is_removed_and_the_log_says_so(files: Files) -> None:
@@ -94,6 +95,24 @@ def test_what_was_removed_tells_in_spite_of_which_holds(files: Files) -> None:
     assert ", for Retention: kept for 3 days, but for case-17\n" in files.ask("verify").stdout
 
 
+def test_who_a_legal_hold_is_on_is_not_forgotten(files: Files) -> None:
+    result = forget(files, "ana", rules="keepDays: 1\nholds: [{name: case-17, models: ['*'], reason: a claim}]")
+    assert (result.exit_code, "case-17 is on record" in result.stderr) == (1, True)
+    other = "keepDays: 1\nholds: [{name: case-17, models: [retail-banking/other], reason: a claim}]"
+    assert forget(files, "ana", rules=other).exit_code == 0
+
+
+def test_it_is_said_how_many_records_a_hold_is_on(files: Files) -> None:
+    told = prune(files, HOLDS).stdout.splitlines()
+    assert told[1] == "case-18 is on 0 records"
+    assert told[0].startswith("case-17 is on ")
+    assert not told[0].endswith(" 0 records")
+
+
+def hold(more: str) -> str:
+    return f"keepDays: 3\nholds: [{{name: a, models: ['*'], reason: b, {more}}}]"
+
+
 NO_RULES = {
     "no YAML": ("{", "cannot be read"),
     "nothing": ("", "does not rule how long evidence is kept: it: "),
@@ -101,10 +120,18 @@ NO_RULES = {
     "too few": ("keepDays: 0", "keepDays: Input should be greater"),
     "something else": ("keepDays: 3\nkeepYears: 4", "keepYears: Extra inputs"),
     "a hold without a reason": ("keepDays: 3\nholds: [{name: a, models: ['*']}]", "holds.0.reason: Field required"),
-    "a time without a zone": (
-        "keepDays: 3\nholds: [{name: a, models: ['*'], reason: b, since: 2026-01-01T00:00:00}]",
-        "holds.0.since: Input should have timezone",
+    "a time without a zone": (hold("since: 2026-01-01T00:00:00"), "holds.0.since: Input should have timezone"),
+    "a number for a time": (hold("until: 20271231"), "holds.0.until: Value error, it is no time as RFC 3339 has it"),
+    "a number in quotes": (hold("until: '20271231'"), "holds.0.until: Value error, it is no time"),
+    "an end before its beginning": (
+        hold("since: 2027-01-01T00:00:00Z, until: 2026-01-01T00:00:00Z"),
+        "holds.0: Value error, since is not before until",
     ),
+    "a model without a namespace": ("keepDays: 3\nrules: [{models: [bank], keepDays: 3}]", "rules.0.models.0: String"),
+    "a word for a number": ("keepDays: yes", "keepDays: Input should be a valid integer"),
+    "a number that is octal": ("keepDays: 0100", "keepDays: Input should be a valid integer"),
+    "a number that is a time": ("keepDays: 1:30", "keepDays: Input should be a valid integer"),
+    "a key that is there twice": ("keepDays: 3\nholds: []\nholds: []", "a key is there twice"),
 }
 
 

@@ -192,7 +192,7 @@ async def test_who_died_before_all_of_it_was_gone_is_followed_by_somebody_who_go
     report = looked_at(kept.segments())
     assert (report.findings, report.removed, report.register.still_shown()) == ((), 0, ((0, 20),))
     log = opened(kept.storage())
-    await log.remove((), WHY, 9)
+    await log.remove(((0, 20),), WHY, 9)
     size = len(log)
     await log.close()
     assert size == 41  # Nothing is said twice.
@@ -200,7 +200,43 @@ async def test_who_died_before_all_of_it_was_gone_is_followed_by_somebody_who_go
 
 
 def _dies(gone: Ranges) -> None:
-    raise StoreDown("killed")
+    if gone:
+        raise StoreDown("killed")
+
+
+async def test_who_may_not_do_it_does_not_say_that_it_is_done(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    await write(kept)
+    storage = kept.storage()
+    log = opened(storage)
+    monkeypatch.setattr(storage, "withhold", _refuses)
+    with pytest.raises(StoreDown):
+        await log.remove(((0, 20),), WHY, 9)
+    await log.close()
+    assert looked_at(kept.segments()).size == 40
+
+
+async def test_who_does_not_own_the_tables_does_not_say_that_it_is_done(server: Server) -> None:
+    with psycopg.connect(server.conninfo(), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE owned")
+        owners = Database(server.conninfo(dbname="owned"))
+        await write(owners)
+        with psycopg.connect(owners.address) as connection:
+            for grant in (
+                "CREATE ROLE appends LOGIN",
+                "GRANT USAGE ON SCHEMA domicile_evidence TO appends",
+                "GRANT SELECT, INSERT ON domicile_evidence.batch TO appends",
+                "GRANT SELECT, UPDATE ON domicile_evidence.head TO appends",
+            ):
+                connection.execute(grant)
+        log = opened(Database(server.conninfo(dbname="owned", user="appends")).storage())
+        with pytest.raises(StoreDown, match="must be owner of table batch"):
+            await log.remove(((0, 20),), WHY, 9)
+        await log.append(said(99), 9)
+        await log.close()
+        report = looked_at(owners.segments())
+        assert (report.findings, report.size, report.removed) == ((), 41, 0)
+        admin.execute("DROP DATABASE owned WITH (FORCE)")
+        admin.execute("DROP ROLE appends")
 
 
 async def test_many_ranges_are_told_in_several_records(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +273,7 @@ async def test_a_file_that_is_replaced_is_whole_or_as_it_was(tmp_path: Path, mon
         await log.close()
         assert looked_at(kept.segments()).findings == ()
     log = opened(kept.storage())
-    await log.remove((), WHY, 9)
+    await log.remove(((0, 38),), WHY, 9)
     await log.close()
     assert not {*range(38)} & shown(kept.segments())
 
@@ -422,6 +458,26 @@ async def test_what_the_server_warns_of_is_not_kept_for_certain(server: Server) 
             with pytest.raises(StoreDown, match="nobody else has it"):
                 table.keep(written(1).lines[:1])
         admin.execute("DROP DATABASE warned WITH (FORCE)")
+
+
+def test_what_was_put_aside_is_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "00000000000000000000.torn-1").write_bytes(b"older")
+    (tmp_path / "log" / "00000000000000000000.jsonl").write_bytes(b"{half")
+    log = opened(Directory(tmp_path).storage())
+    asyncio.run(log.close())
+    assert {each.name[-6:] for each in (tmp_path / "log").glob("*.torn-*")} == {"torn-1", "torn-2"}
+
+
+async def test_a_line_beside_the_genuine_one_is_passed_over(kept: Kept) -> None:
+    """Who can write where details are kept may put lines there, and cannot make a log look damaged by it."""
+    log = opened(kept.storage(), {"SG": kept.home()})
+    await log.append_all([*apart(1), said(2)], 9)
+    await log.close()
+    (line,) = kept.there()
+    bad = dsse.Envelope(dsse.parsed(line).payload, (dsse.Signature(OURS.public.keyid, b"no"),)).line()
+    for there in ([line, bad], [bad, line]):
+        assert looked_at(kept.segments(), apart={"SG": there}).findings == ()
 
 
 def test_what_was_cut_off_there_harms_nothing_that_follows(tmp_path: Path) -> None:

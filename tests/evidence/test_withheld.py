@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -163,15 +164,17 @@ def test_what_stands_for_withheld_records_cannot_be_changed(
     assert {reason for reason, _ in told(looked_at(content(lines)))} <= expected | {"Withheld"}
 
 
+SOME = f"sha256:{1:064x}"
 MALFORMED = {
     "no object": b'{"withheld":3}',
     "no records": b'{"withheld":{"first":0,"last":"","leaves":[]}}',
     "a first that is none": b'{"withheld":{"first":true,"last":"","leaves":["a"]}}',
-    "no base64": b'{"withheld":{"first":0,"last":"","leaves":["a"]}}',
-    "no text": b'{"withheld":{"first":0,"last":"","leaves":[3]}}',
-    "too short": b'{"withheld":{"first":0,"last":"","leaves":["YQ=="]}}',
-    "a negative first": Withheld(-1, (b"\0" * 32,), "").line(),
-    "more than is read": Withheld(0, (b"\0" * 32,), "").line()[:-1] + b',"more":1}',
+    "no base64": b'{"withheld":{"first":0,"last":"%b","leaves":["a"]}}' % SOME.encode(),
+    "no text": b'{"withheld":{"first":0,"last":"%b","leaves":[3]}}' % SOME.encode(),
+    "too short": b'{"withheld":{"first":0,"last":"%b","leaves":["YQ=="]}}' % SOME.encode(),
+    "a negative first": Withheld(-1, (b"\0" * 32,), SOME).line(),
+    "no digest of the last": Withheld(0, (b"\0" * 32,), "sha256:1").line(),
+    "more than is read": Withheld(0, (b"\0" * 32,), SOME).line()[:-1] + b',"more":1}',
 }
 
 
@@ -238,6 +241,22 @@ def test_what_was_removed_is_not_looked_for_elsewhere() -> None:
     full.seal()
     report = looked_at(content([*ours.lines, *full.lines[-2:]]), apart={"SG": there[1:]})
     assert (report.findings, report.removed, report.elsewhere) == ((), 1, ())
+
+
+def test_one_record_accounts_for_no_more_than_a_thousand_elsewhere() -> None:
+    writer = Writer()
+    saying(writer, ELSEWHERE, {"home": "SG", "next": (1 << 53) - 1})
+    writer.batch(1_003)
+    report = looked_at(without(content(writer.lines), ((1, 1_003),)))
+    assert told(report) == [("Withheld", "records 1001 to 1002 are withheld, and no record says why")]
+
+
+def test_many_small_batches_are_looked_through_once() -> None:
+    """In steps that a loop over each run would take thousands of times as many of."""
+    writer = written(3_000, 1)
+    with patch("domicile.evidence.withheld.parsed", side_effect=AssertionError("it was written just now")):
+        rest = without(content(writer.lines), ((0, 3_000),))
+    assert len(rest.splitlines()) == 4
 
 
 def test_what_says_what_is_withheld_and_cannot_be_read_is_found() -> None:

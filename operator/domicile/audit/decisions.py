@@ -93,12 +93,12 @@ def contents(account: Account, context: Mapping[str, Json]) -> tuple[Content, ..
 def of_values(
     values: Mapping[str, Value], apart: Mapping[str, Mapping[str, Value]] | None = None
 ) -> tuple[Content, ...]:
-    """The records of values, none of them too large: those that are kept elsewhere, with what says so before them, and those of the log."""
+    """The records of values, none of them too large: those that are kept elsewhere, with what says so before each, and those of the log."""
     found: list[Content] = []
     for home, details in (apart or {}).items():
-        kept = [_values(each, home) for each in _in_parts(details)]
-        body = {"home": home, "next": len(kept), "values": sorted(details)}
-        found += [Content(ELSEWHERE, "Values", digest_of(body), body), *kept]
+        for each in _in_parts(details):
+            body = {"home": home, "next": 1, "values": sorted(each)}
+            found += [Content(ELSEWHERE, "Values", digest_of(body), body), _values(each, home)]
     return (*found, *(_values(each) for each in _in_parts(values)))
 
 

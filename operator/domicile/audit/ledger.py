@@ -12,6 +12,8 @@ from domicile.audit.names import is_name
 from domicile.audit.running import RUNNING, Nodes, nodes_after
 from domicile.audit.values import Json, Value, digest_of, moment, recorded_as
 from domicile.decision.plan import Act
+from domicile.evidence import ranges
+from domicile.evidence.ranges import Ranges
 from domicile.evidence.records import ELSEWHERE, Content
 
 OUTCOME: Final = "Outcome"
@@ -44,8 +46,8 @@ class Intent:
 class Ledger:
     """Follows a log, record by record."""
 
-    recorded: set[str] = field(default_factory=set[str])
-    """Digests of the values that are in it."""
+    recorded: dict[str, int] = field(default_factory=dict[str, int])
+    """The values that are in it, as values.recorded_as has them, and the record that has each; of an unknown one -1."""
     open: dict[str, dict[ActKey, Intent]] = field(default_factory=dict[str, dict[ActKey, Intent]])
     """By UID of the model: acts that were begun, of which no end is recorded."""
 
@@ -56,13 +58,19 @@ class Ledger:
     running: dict[str, Nodes] = field(default_factory=dict[str, Nodes])
     """By UID of the model, until it is let go: on which nodes it is."""
 
-    def take(self, digest: str, kind: str, subject: str, body: Mapping[str, Json]) -> None:
+    def forget(self, removed: Ranges) -> None:
+        """Count on no value of these records: they are to go, if they have not gone."""
+        self.recorded = {each: at for each, at in self.recorded.items() if not ranges.hold(removed, at)}
+        self.names = {name: each for name, each in self.names.items() if digest_of(each) in self.recorded}
+
+    def take(self, digest: str, kind: str, subject: str, body: Mapping[str, Json], sequence: int = -1) -> None:
         """Go on by a record, which has this digest."""
         if kind == VALUES:
-            self.recorded.update(body["values"])
+            self.recorded.update(dict.fromkeys(body["values"], sequence))
             self.names.update({each["name"]: each for each in body["values"].values() if is_name(each)})
         elif kind == ELSEWHERE:
-            self.recorded.update(recorded_as(digest, body["home"]) for digest in body["values"])
+            # What is said is kept in the next record.
+            self.recorded.update({recorded_as(each, body["home"]): sequence + 1 for each in body["values"]})
         elif kind == DECISION:
             self._begun(digest, subject, body)
         elif kind == OUTCOME:

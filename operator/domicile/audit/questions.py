@@ -299,9 +299,12 @@ _OF_A_WORKLOAD: Final = ("inference_service", "companions", "deployments", "pods
 def _unheld(stay: Stay, judged: Iterable[Record], trail: Trail, now: datetime) -> Iterator[Unheld]:
     """Between two decisions on a model the first one's verdict stands, until it ends. Of a time of which not all need be kept any longer
     nothing is told."""
+    begin = trail.kept_since(stay.model)
+    if begin is not None and stay.until is not None and stay.until <= begin:
+        return
     goes_on = stay.until is None or stay.until > now
     until = now if stay.until is None or goes_on else stay.until
-    here = from_then(trail.kept_since(stay.model), [each for each in judged if stay.since <= each.time < until])
+    here = from_then(begin, [each for each in judged if stay.since <= each.time < until])
     for record, after in zip(here, [*(each.time for each in here[1:]), until], strict=False):
         end = None if goes_on and after == until else after
         found = candidates(record, trail.values)

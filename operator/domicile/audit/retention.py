@@ -4,9 +4,10 @@ A record goes when it is older than its rule says, no hold is on it, and nothing
 decided again as before. What stays is, of each model, also what was in force when the time began that has to be kept: the last decision, and
 the decision and the permit by which it was on a cluster. What governance changed stays for good."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final, cast
 
 from domicile.audit import questions
@@ -14,9 +15,10 @@ from domicile.audit.decisions import DECISION, VALUES
 from domicile.audit.laws import LAW
 from domicile.audit.ledger import OUTCOME
 from domicile.audit.names import is_name
-from domicile.audit.rules import Retention
+from domicile.audit.rules import Hold, Retention
 from domicile.audit.running import RUNNING
 from domicile.audit.trail import ODD, TERM, Record, Trail, odd, record
+from domicile.audit.values import Values
 from domicile.evidence import ranges
 from domicile.evidence.dsse import Envelope
 from domicile.evidence.ranges import Ranges
@@ -97,17 +99,38 @@ def _followed(archive: Archive) -> Mapping[int, Sequence[int]]:
         if each.kind == OUTCOME:
             for decision in archive.needs[sequence]:
                 found.setdefault(decision, []).append(sequence)
+    decided: dict[str, list[int]] = {}
+    for each in archive.trail.decisions.values():
+        decided.setdefault(questions.uid_of(each), []).append(each.sequence)
     for stay in questions.stays(archive.trail):
-        bounds = [each.sequence for each in (stay.begun, stay.ended) if each is not None]
-        for each in (stay.begun, *(placing.permitted.decision for placing in stay.placings)):
-            found.setdefault(each.sequence, []).extend(bounds)
+        # Whatever is told of a time in which it was there tells that it was: then it has to tell from when until when.
+        begin, end = stay.begun.sequence, None if stay.ended is None else stay.ended.sequence
+        for sequence in decided.get(stay.uid, ()):
+            if begin <= sequence and (end is None or sequence < end):
+                found.setdefault(sequence, []).extend([begin, *([] if end is None else [end])])
+    for there in _ran(archive.trail).values():
+        for each, after in pairwise(there):
+            if each.body["nodes"]:
+                found.setdefault(each.sequence, []).append(after.sequence)
     return found
 
 
-def naming(archive: Archive, name: str) -> Ranges:
+def _ran(trail: Trail) -> Mapping[tuple[str, str], Sequence[Record]]:
+    """Records of nodes, by UID of the model and of the member."""
+    found: dict[tuple[str, str], list[Record]] = {}
+    for each in trail.running:
+        found.setdefault((each.body["uid"], each.body["cluster"][1]), []).append(each)
+    return found
+
+
+def naming(archive: Archive, name: str, holds: Iterable[Hold] = ()) -> Ranges:
     """The records of a name. Without them nobody can tell who it was. Raises ValueError where it would be recorded again, since somebody or
-    something that is still there bears it."""
+    something that is still there bears it, and where a legal hold is on a decision that names it."""
     known = archive.names.get(name, {})
+    for hold in holds:
+        for each in archive.trail.decisions.values():
+            if hold.on(each) and known.keys() & _named_by(each, archive.trail.values):
+                raise ValueError(f"{hold.name} is on record {each.sequence}, which names {name}")
     for key, each in archive.trail.ledger.law.items():
         if known.keys() & set(_digests(each)):
             raise ValueError(f"{key} names {name}, and is still there: the name would be recorded again")
@@ -115,6 +138,17 @@ def naming(archive: Archive, name: str) -> Ranges:
         if known.keys() & set(_digests(archive.trail.values.kept(each.body["seen"]["model"]))):
             raise ValueError(f"{each.subject} names {name}, and is still there: the name would be recorded again")
     return ranges.of(known.values())
+
+
+def _named_by(decision: Record, values: Values) -> set[str]:
+    """All digests that a decision comes to, through the values that it names."""
+    found = set(_digests(decision.body))
+    left = list(found)
+    while left:
+        new = set(_digests(values.kept(left.pop()))) - found
+        found |= new
+        left += new
+    return found
 
 
 def _roots(archive: Archive, retention: Retention, now: datetime) -> Iterator[int]:
@@ -141,9 +175,7 @@ def _in_force(trail: Trail, retention: Retention, now: datetime) -> Iterator[int
     for each in trail.decisions.values():
         if each.body["candidates"]:
             judged.setdefault(questions.uid_of(each), []).append(each)
-    ran: dict[tuple[str, str], list[Record]] = {}
-    for each in trail.running:
-        ran.setdefault((each.body["uid"], each.body["cluster"][1]), []).append(each)
+    ran = _ran(trail)
     # What is known of nodes now is in the last record of each member.
     yield from (each[-1].sequence for (uid, _), each in ran.items() if uid in trail.ledger.running)
     for stay in questions.stays(trail):

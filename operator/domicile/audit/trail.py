@@ -109,7 +109,7 @@ class Trail:
         return tuple(found)
 
     def _take(self, found: Record) -> None:
-        self.ledger.take(found.digest, found.kind, found.subject, found.body)
+        self.ledger.take(found.digest, found.kind, found.subject, found.body, found.sequence)
         if found.kind == VALUES:
             self._values.update(found.body["values"])
         elif found.kind == ELSEWHERE:

@@ -311,7 +311,7 @@ class Evidence:
         for content, receipt in zip(contents, receipts, strict=True):
             if content.home:
                 continue  # What says so before it counts.
-            self._ledger.take(receipt.digest, content.kind, content.subject, content.body)
+            self._ledger.take(receipt.digest, content.kind, content.subject, content.body, receipt.sequence)
         return [receipt.digest for receipt in receipts]
 
     def _fail(self, why: str) -> None:
@@ -354,13 +354,13 @@ class Evidence:
         def read(envelope: Envelope, place: Place) -> None:
             try:
                 found = audit.record(envelope, place)
-                ledger.take(found.digest, found.kind, found.subject, found.body)
+                ledger.take(found.digest, found.kind, found.subject, found.body, found.sequence)
             except audit.ODD as error:
                 raise LogDamaged(audit.odd(place, error)) from error
 
-        self._log = await asyncio.get_running_loop().run_in_executor(
-            None, lambda: self.opening(hub, self.epoch(), read)
-        )
+        opened = await asyncio.get_running_loop().run_in_executor(None, lambda: self.opening(hub, self.epoch(), read))
+        self._log = opened
+        ledger.forget(opened.removed)
         self._ledger, self._law = ledger, None
         for member in self._witnesses:
             self._compare(member)

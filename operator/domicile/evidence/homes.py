@@ -47,6 +47,8 @@ class Files:
     def remove(self, leaves: Collection[bytes]) -> None:
         """Write the file anew without these, and put it in the place of the one before. Raises StoreDown."""
         gone = frozenset(leaves)
+        if not gone:
+            return
         with self._told("written"):
             if not self._path.exists():
                 return

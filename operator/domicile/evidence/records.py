@@ -128,6 +128,11 @@ def moment(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def is_digest(text: str) -> bool:
+    """Whether it is `sha256:<hex>`."""
+    return _DIGEST.fullmatch(text) is not None
+
+
 def digest(payload: bytes) -> str:
     """By which the next record names this one."""
     return f"sha256:{hashlib.sha256(payload).hexdigest()}"

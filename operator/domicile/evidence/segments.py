@@ -29,7 +29,7 @@ SEGMENT_BYTES: Final = 64 << 20
 _SUFFIX: Final = ".jsonl"
 NAME: Final = re.compile(rf"[0-9]{{20}}{re.escape(_SUFFIX)}")
 _LOCK: Final = "lock"
-_ASIDE: Final = "*.torn-*"
+_ASIDE: Final = "*.torn-[0-9]*"
 """Name of what was never acknowledged."""
 
 
@@ -123,6 +123,8 @@ class Segments:
 
     def withhold(self, gone: Ranges) -> None:
         """Write each file anew that has some of these records, and put it in the place of the one before."""
+        if not gone:
+            return
         self._close_file()
         with self._told("written"):
             for path, end in self._files():
@@ -178,8 +180,8 @@ class Segments:
         return opened
 
     def _put_aside(self, path: Path) -> None:
-        number = len(list(self._directory.glob(_ASIDE)))
-        aside = path.with_suffix(f".torn-{number}")
+        numbers = [int(each.suffix.rpartition("-")[2]) for each in self._directory.glob(_ASIDE)]
+        aside = path.with_suffix(f".torn-{max(numbers, default=-1) + 1}")
         with aside.open("xb") as file:
             file.write(self._rest)
         sync(aside)

@@ -44,7 +44,7 @@ class Home(Protocol):
         ...
 
     def remove(self, leaves: Collection[bytes]) -> None:
-        """Keep no longer what hashes to these."""
+        """Keep no longer what hashes to these. Of none: find out whether it could be done."""
         ...
 
     def kept(self) -> Iterator[bytes]:
@@ -95,7 +95,7 @@ class Storage(Protocol):
 
     def withhold(self, gone: Ranges) -> None:
         """Keep of these records, of those that were acknowledged, no more than what they hash to. Whatever ends it, the log is as it was
-        written, and this may be called again. Raises as `append` does."""
+        written, and this may be called again. Of none: find out whether it could be done. Raises as `append` does."""
         ...
 
     def close(self) -> None:

@@ -79,6 +79,11 @@ class Log:
         return self._epoch
 
     @property
+    def removed(self) -> Ranges:
+        """Records that are kept no longer, as it is said in it, as it was opened: nobody may count on them."""
+        return self._register.removed
+
+    @property
     def elsewhere(self) -> tuple[tuple[str, int], ...]:
         """Where records are kept that were not read, and how many, as it was opened."""
         return self._unread
@@ -125,26 +130,28 @@ class Log:
         return await waiting.receipts
 
     async def remove(self, gone: Ranges, why: Mapping[str, Any], epoch: int) -> None:
-        """Keep these records no longer, and what was to be removed before and still is there. That, and `why`, is a record itself before
-        anything goes: whatever ends this, `remove` of the log that is opened next goes on with it. Of what was appended since this one was
-        opened nothing can be removed. Raises as `append` does, and ValueError for records that there were not when it was opened."""
+        """Keep these records no longer. That, and `why`, is a record itself before anything goes, unless it was recorded before, by somebody who
+        did not live to do it. Of what was appended since this log was opened nothing can be removed. Raises as `append` does, and ValueError
+        for records that there were not when it was opened."""
         if gone and not 0 <= gone[0][0] <= gone[-1][1] <= self._found:
             raise ValueError(f"there were {self._found} records, and not those from {gone[0][0]} to {gone[-1][1] - 1}")
-        removed = ranges.joined([*self._register.removed, *gone])
-        apart = {home: ranges.common(kept, removed) for home, kept in self._register.elsewhere.items()}
+        apart = {home: ranges.common(kept, gone) for home, kept in self._register.elsewhere.items()}
         for home, kept in apart.items():
             if kept and home not in self._homes:
                 raise StoreDown(
                     f"{ranges.count(kept)} of the records are kept in {home}, and where that is was not given"
                 )
-        for begin in range(0, len(gone), _RANGES):
-            body = {**why, "ranges": [list(each) for each in gone[begin : begin + _RANGES]]}
+        for home in self._homes.values():
+            await self._blocking(home.remove, ())
+        await self._blocking(self._storage.withhold, ())  # Whether it can be done at all, before it is said that it is.
+        new = ranges.without(gone, self._register.removed)
+        for begin in range(0, len(new), _RANGES):
+            body = {**why, "ranges": [list(each) for each in new[begin : begin + _RANGES]]}
             await self.append(Content(REMOVED, "Log", records.digest(dsse.canonical(body)), body), epoch)
         for home, kept in apart.items():
             if kept:
                 await self._blocking(self._homes[home].remove, [self._tree.leaf(each) for each in ranges.each(kept)])
-        if due := ranges.joined([*self._register.still_shown(), *gone]):
-            await self._blocking(self._storage.withhold, due)
+        await self._blocking(self._storage.withhold, gone)
 
     async def close(self) -> None:
         """Let what waits be written, and give the log free for another process."""

@@ -5,9 +5,10 @@ Each way of tampering has a finding of its own. What was found does not end the 
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from domicile.evidence import checkpoint, dsse, ranges, records, withheld
@@ -34,9 +35,7 @@ def verify(
     """Look through a log, which `origin` names. `keys` are those that signed it, by keyid, and `apart` the lines of what is kept elsewhere, by
     its name. Raises nothing for what is in it."""
     homes = apart or {}
-    look = _Look(
-        origin, keys, read or _unread, apart={leaf: line for lines in homes.values() for leaf, line in _lines(lines)}
-    )
+    look = _Look(origin, keys, read or _unread, apart=_by_leaf(homes.values()))
     for segment in segments:
         look.through(segment)
     look.end(homes)
@@ -58,11 +57,13 @@ def verify(
     )
 
 
-def _lines(lines: Iterable[bytes]) -> Iterable[tuple[bytes, bytes]]:
+def _by_leaf(homes: Iterable[Iterable[bytes]]) -> dict[bytes, list[bytes]]:
     """What is kept elsewhere, by what it hashes to. What cannot be read hashes to nothing, and is told as missing."""
-    for line in lines:
+    found: dict[bytes, list[bytes]] = {}
+    for line in chain.from_iterable(homes):
         with suppress(Malformed):
-            yield leaf(dsse.parsed(line).signed), line
+            found.setdefault(leaf(dsse.parsed(line).signed), []).append(line)
+    return found
 
 
 def origin(segments: Iterable[Segment]) -> str | None:
@@ -110,7 +111,7 @@ class _Look:
     digest: str | None = records.NOTHING
     """Of the record before; None where it could not be read."""
     register: Register = field(default_factory=Register)
-    apart: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    apart: Mapping[bytes, Sequence[bytes]] = field(default_factory=dict[bytes, Sequence[bytes]])
     """Lines of what is kept elsewhere, by what they hash to."""
     segment: str = ""
     """Its name."""
@@ -239,8 +240,9 @@ class _Look:
             self._passed_over(self._next, found.first, where)
         self.begins, self.odd = False, 0
         for sequence, each in enumerate(found.leaves, start=found.first):
-            if (given := self.apart.get(each)) is not None:
-                self._record(given, where)
+            if given := self.apart.get(each):
+                # Somebody may have put another one beside it, with the same payload and no signature that is one.
+                self._record(next(filter(self._is_signed, given), given[0]), where)
                 continue
             self.digest = found.last if sequence + 1 == found.end else None
             self.register.withhold(sequence)
@@ -272,6 +274,11 @@ class _Look:
         except Malformed as error:
             self._found("Unreadable", f"record {place.sequence} ({where}) cannot be read: {error}")
         self.read(envelope, place)
+
+    def _is_signed(self, line: bytes) -> bool:
+        envelope = dsse.parsed(line)
+        known = [(self.keys.get(each.keyid), each.value) for each in envelope.signatures]
+        return all(key is not None and key.checks(value, envelope.signed) for key, value in known)
 
     def _genuine(self, envelope: dsse.Envelope, where: str) -> bool:
         for each in envelope.signatures:

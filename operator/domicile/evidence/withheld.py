@@ -17,7 +17,7 @@ WITHHELD: Final = b'{"withheld":'
 """How a line begins that stands for records which are withheld."""
 _MARKS: Final = tuple(b'"kind":"%b"' % kind.encode() for kind in (REMOVED, ELSEWHERE))
 _MOST: Final = 1_000
-"""Records that one line stands for."""
+"""Records that one line stands for, and that one record says are kept elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ def parsed(line: bytes) -> Withheld:
     except (TypeError, ValueError) as error:
         raise Malformed(f"what a record hashes to cannot be read: {error}") from error
     read = Withheld(first, hashes, last)
+    if not records.is_digest(last):
+        raise Malformed("it does not say what the record after them names")
     if not 0 <= first < records.GREATEST or any(len(each) != 32 for each in hashes) or read.line() != line:
         raise Malformed("it is not written as such lines are here")
     return read
@@ -65,30 +67,27 @@ def without(lines: bytes, gone: Ranges) -> bytes:
     Malformed for a line that is none."""
     kept: list[bytes] = []
     run: list[_Hashed] = []
+    pending: list[bytes] = []
+    """The checkpoint after the run, which goes if the run goes on."""
     for line in lines.split(b"\n")[:-1]:
         if line.startswith(CHECKPOINT):
-            kept += [*_ended(run), line]
-            run = []
+            if run:
+                pending = [line]
+            else:
+                kept.append(line)
             continue
         for each in _hashed(line):
-            if each.shown is not None and not ranges.hold(gone, each.sequence):
-                kept += [*_ended(run), each.shown]
+            goes = each.shown is None or ranges.hold(gone, each.sequence)
+            if run and not (goes and run[-1].sequence + 1 == each.sequence):
+                kept += [*_ended(run), *pending]
                 run = []
-                continue
-            if not run:
-                kept, run = _resumed(kept, each.sequence)
-            run.append(each)
-    kept += _ended(run)
+            pending = []
+            if each.shown is None or goes:
+                run.append(each)
+            else:
+                kept.append(each.shown)
+    kept += [*_ended(run), *pending]
     return b"".join(line + b"\n" for line in kept)
-
-
-def _resumed(kept: list[bytes], sequence: int) -> tuple[list[bytes], list["_Hashed"]]:
-    """What stands before a withheld record, and the run of withheld ones that it goes on with: a checkpoint between them goes."""
-    if len(kept) > 1 and kept[-1].startswith(CHECKPOINT) and kept[-2].startswith(WITHHELD):
-        before = parsed(kept[-2])
-        if before.end == sequence and len(before.leaves) < _MOST:
-            return kept[:-2], list(_hashed(kept[-2]))
-    return kept, []
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ class Register:
                 first, home = sequence + 1, body["home"]
                 if not isinstance(home, str):
                     raise TypeError(f"{home!r} is no name")
-                self._elsewhere.setdefault(home, []).append((first, first + _number(body["next"])))
+                self._elsewhere.setdefault(home, []).append((first, first + min(_number(body["next"]), _MOST)))
         except (LookupError, TypeError, ValueError) as error:
             raise Malformed(f"it is of kind {kind}, and does not say which records are withheld") from error
 

@@ -41,6 +41,8 @@ def prune(file: Path, dry_run: bool, **where: Any) -> None:
 
     async def remove(log: "Log", archive: "Archive") -> None:
         gone = removable(archive, retention, now)
+        for hold in retention.holds:
+            click.echo(f"{hold.name} is on {sum(map(hold.on, archive.records.values()))} records")
         click.echo(f"{_many(archive, gone)} of {len(log)} records need not be kept any longer")
         await _removed(log, gone, retention.written(now), dry_run=dry_run)
 
@@ -49,27 +51,35 @@ def prune(file: Path, dry_run: bool, **where: Any) -> None:
 
 @click.command()
 @evidence_options
+@click.option(
+    "--rules",
+    "file",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="File with the legal holds, as for prune: what they are on keeps its names.",
+)
 @click.option("--person", required=True, help="The name, as the API server stamped it.")
 @click.option("--reason", required=True, help="Why, for the record. It is kept: do not name the person in it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
-def forget(person: str, reason: str, dry_run: bool, **where: Any) -> None:
+def forget(file: Path, person: str, reason: str, dry_run: bool, **where: Any) -> None:
     """Remove the name of a person. Stop the operator first.
 
     What that person did stays on record, as done by somebody whose name is not kept. Refused while a model or an object of governance that is
-    still there bears the name.
+    still there bears the name, or a legal hold is on what names it.
     """
     from domicile import kube
     from domicile.audit import moment
     from domicile.audit.retention import naming
+    from domicile.cli.audit import rules_file
     from domicile.cli.failure import Failure
 
-    now = kube.system_clock()
+    now, holds = kube.system_clock(), rules_file.read(file).holds
     if person in reason:
         raise Failure("the reason names the person, and is kept")
 
     async def remove(log: "Log", archive: "Archive") -> None:
         try:
-            gone = naming(archive, person)
+            gone = naming(archive, person, holds)
         except ValueError as error:
             raise Failure(f"{error}") from error
         click.echo(f"{_many(archive, gone)} of {len(log)} records have the name")
@@ -82,11 +92,14 @@ async def _removed(log: "Log", gone: "Ranges", why: Mapping[str, Any], *, dry_ru
     if dry_run:
         click.echo("nothing was removed")
         return
+    if not gone:
+        click.echo("nothing was removed")
+        return
     before = len(log)
     await log.remove(gone, why, log.epoch)
     after = len(log)
-    said = f"record {before} says" if after == before + 1 else f"records {before} to {after - 1} say"
-    click.echo(f"removed, and {said} so" if gone else "nothing was removed")
+    by = "an earlier record says" if after == before else f"record {before} says"
+    click.echo(f"removed, and {by if after <= before + 1 else f'records {before} to {after - 1} say'} so")
 
 
 def _many(archive: "Archive", gone: "Ranges") -> str:

@@ -191,18 +191,14 @@ class Postgres:
             with self._transaction() as connection:
                 connection.execute(self._sql(_CLAIM), {"holder": self._holder})
                 self._head(connection)
-                page = self._page(connection, after)
+                connection.execute(self._sql("ALTER TABLE {batch} DISABLE TRIGGER kept"))
+                page = self._page(connection, after) if gone else []
                 firsts = [first for first, _ in page]
-                changed = [
-                    (first, kept)
-                    for (first, lines), end in zip(page, [*firsts[1:], size], strict=True)
-                    if ranges.touch(gone, first, end) and (kept := self._without(lines, gone)) != lines
-                ]
-                if changed:
-                    connection.execute(self._sql("ALTER TABLE {batch} DISABLE TRIGGER kept"))
-                    for first, kept in changed:
-                        connection.execute(self._sql("UPDATE {batch} SET lines = %b WHERE first = %s"), (kept, first))
-                    connection.execute(self._sql("ALTER TABLE {batch} ENABLE TRIGGER kept"))
+                for (first, lines), end in zip(page, [*firsts[1:], size], strict=False):
+                    if ranges.touch(gone, first, end) and (kept := self._without(lines, gone)) != lines:
+                        query = self._sql("UPDATE {batch} SET lines = %b WHERE first = %s")
+                        connection.execute(query, (kept, first))
+                connection.execute(self._sql("ALTER TABLE {batch} ENABLE TRIGGER kept"))
             if len(page) < _PAGE:
                 return
             after = firsts[-1]
