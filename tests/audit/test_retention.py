@@ -12,7 +12,7 @@ from audit.chronicle import Chronicle, at
 from decision import world as w
 from decision.world import World
 from domicile import audit
-from domicile.audit import Same, Trail, questions, replay
+from domicile.audit import Same, Trail, questions, replay, running
 from domicile.audit.lineage import lineage
 from domicile.audit.retention import Archive, naming, removable
 from domicile.audit.rules import Hold, Retention, Rule, kept_since
@@ -242,6 +242,16 @@ def test_what_is_kept_of_a_stay_tells_when_it_ended(retention: Retention, late: 
     assert {(each.stay.uid, each.since, each.until) for each in questions.unheld(trail, days(2_000))} <= unheld
 
 
+def test_of_nodes_that_are_told_it_is_told_until_when_and_not_what_came_after() -> None:
+    log = Chronicle()
+    for day, nodes in enumerate(([1], [2], [], [3], [])):
+        there = [{"node": f"gpu-{node}", "workload": a.DIGEST, "pods": 1} for node in nodes]
+        body = {"uid": a.uid("it"), "cluster": ["sg", a.uid("sg")], "nodes": there}
+        log.add(running.ran("SovereignModel/retail-banking/fraud-scorer", body), days(day))
+    found = left(log, keeping(30, holds=[Hold("case-17", ("*",), "a claim", until=days(0.5))]), 400).trail
+    assert [each.sequence for each in found.running] == [0, 1, 2, 4]
+
+
 def test_what_was_removed_says_by_which_rules_and_holds() -> None:
     hold = Hold("case-17", ("retail-banking/other",), "a claim", days(0), days(1))
     written = keeping(30, Rule(("a/*",), timedelta(days=3)), holds=[hold]).written(days(400))
@@ -376,6 +386,16 @@ def test_others_who_are_there_keep_nobody_from_being_forgotten() -> None:
     another = w.model(metadata={"name": "another", "uid": a.uid("another")})
     log.passed(on_day(w.world(model=another), 3))
     assert ranges.count(naming(archived(log), "bob")) == 1
+
+
+def test_a_hold_on_others_and_one_on_what_does_not_name_them_keep_nobody_from_being_forgotten() -> None:
+    log = let_go("bob")
+    another = w.model(metadata={"name": "another", "uid": a.uid("another")})
+    log.passed(on_day(w.world(model=another), 3))
+    holds = [Hold(name, (model,), "a claim") for name, model in (("a", "x/y"), ("b", "retail-banking/another"))]
+    assert ranges.count(naming(archived(log), "bob", holds)) == 1
+    with pytest.raises(ValueError, match="case-17 is on record [0-9]+, which names bob"):
+        naming(archived(log), "bob", [*holds, Hold("case-17", ("*/fraud*",), "a claim")])
 
 
 def of_a_model() -> Chronicle:

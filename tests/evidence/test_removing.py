@@ -460,6 +460,16 @@ async def test_what_the_server_warns_of_is_not_kept_for_certain(server: Server) 
         admin.execute("DROP DATABASE warned WITH (FORCE)")
 
 
+async def test_where_nothing_of_it_is_kept_elsewhere_nothing_goes_there(kept: Kept) -> None:
+    log = opened(kept.storage(), {"SG": kept.home()})
+    await log.append_all([said(0), *apart(1), said(2)], 9)
+    await log.close()
+    log = opened(kept.storage(), {"SG": kept.home()})
+    await log.remove(((0, 1),), WHY, 9)
+    await log.close()
+    assert (len(kept.there()), shown(kept.segments())) == (1, {2})
+
+
 def test_what_was_put_aside_is_never_written_over(tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
     (tmp_path / "log" / "00000000000000000000.torn-1").write_bytes(b"older")
