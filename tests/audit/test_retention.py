@@ -394,7 +394,7 @@ def test_a_hold_on_others_and_one_on_what_does_not_name_them_keep_nobody_from_be
     log.passed(on_day(w.world(model=another), 3))
     holds = [Hold(name, (model,), "a claim") for name, model in (("a", "x/y"), ("b", "retail-banking/another"))]
     assert ranges.count(naming(archived(log), "bob", holds)) == 1
-    with pytest.raises(ValueError, match="case-17 is on record [0-9]+, which names bob"):
+    with pytest.raises(ValueError, match=r"case-17 is on record [0-9]+, which names bob"):
         naming(archived(log), "bob", [*holds, Hold("case-17", ("*/fraud*",), "a claim")])
 
 
