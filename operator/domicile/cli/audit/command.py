@@ -112,7 +112,7 @@ _AT = click.option("--at", metavar="TIME", help="An RFC 3339 time.  [default: no
 
 @click.group()
 def audit() -> None:
-    """Read the evidence: what was decided, on what basis, and what came of it. Offline, and without writing anything.
+    """Read the evidence: what was decided, on what basis, and what came of it. Offline; all but prune and forget write nothing.
 
     LOG is the directory that the operator's --evidence names, or the files of an export, in their order; of one in PostgreSQL, the file that
     `domicile audit fetch` wrote.
