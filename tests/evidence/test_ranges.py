@@ -1,6 +1,7 @@
 """Records as ranges, compared with sets of them."""
 
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +34,25 @@ def test_ranges_that_overlap_are_joined(parts: list[tuple[int, int]]) -> None:
 @given(RECORDS, RECORDS)
 def test_those_without_others(those: set[int], others: set[int]) -> None:
     assert ranges.without(ranges.of(those), ranges.of(others)) == ranges.of(those - others)
+
+
+class Counted(tuple[tuple[int, int], ...]):
+    """Ranges that count how many of them were looked at."""
+
+    looked = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        found = super().__getitem__(at)
+        Counted.looked += len(found) if isinstance(at, slice) else 1
+        return found
+
+
+def test_each_range_is_looked_at_a_few_times_however_many_there_are() -> None:
+    """A log that keeps details elsewhere may have one for every other record."""
+    those = ranges.of(range(0, 4_000, 2))
+    Counted.looked = 0
+    assert ranges.without(those, Counted(those)) == ()
+    assert Counted.looked <= 8 * len(those)
 
 
 @given(RECORDS, st.integers(0, 42), st.integers(0, 5))

@@ -60,6 +60,8 @@ class Ledger:
 
     def forget(self, removed: Ranges) -> None:
         """Count on no value of these records: they are to go, if they have not gone."""
+        if not removed:
+            return
         self.recorded = {each: at for each, at in self.recorded.items() if not ranges.hold(removed, at)}
         self.names = {name: each for name, each in self.names.items() if digest_of(each) in self.recorded}
 

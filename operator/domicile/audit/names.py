@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from domicile.audit.values import Bag, Json, Value, ValueMissing, Values
+from domicile.evidence.records import is_digest
 
 _BY: Final = "-by"
 """How annotations end that have the name of a user, as the API server stamped it."""
 _OURS: Final = "domicile.dev/"
 """How annotations begin that say something to a decision, or to who reads of it: who asked, who approved."""
 _FIELDS: Final = ("name", "salt")
-_COMMITTED: Final = "sha256:"
-_SHORT: Final = len(_COMMITTED) + 12
+_SHORT: Final = len("sha256:") + 12
 
 
 def value(name: str, salt: str) -> Value:
@@ -36,7 +36,7 @@ def stamps(annotations: Mapping[str, str], bag: Bag) -> dict[str, str]:
 
 def named(said: str, values: Values) -> str:
     """The name, where it is kept."""
-    if not said.startswith(_COMMITTED):
+    if not is_digest(said):
         return said
     try:
         found = values.get(said)

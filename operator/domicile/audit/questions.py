@@ -112,16 +112,22 @@ def stays(trail: Trail) -> tuple[Stay, ...]:
 
 def unheld(trail: Trail, now: datetime) -> tuple[Unheld, ...]:
     """Every time until then in which a model was on a cluster and the last verdict on that was unlawful, or had ended."""
-    judged: dict[str, list[Record]] = {}
-    for each in trail.decisions.values():
-        if each.body["candidates"]:
-            judged.setdefault(uid_of(each), []).append(each)
+    about = judged(trail)
     return tuple(
         each
         for stay in stays(trail)
         if stay.since <= now
-        for each in _joined(_unheld(stay, judged.get(stay.uid, ()), trail, now))
+        for each in _joined(_unheld(stay, about.get(stay.uid, ()), trail, now))
     )
+
+
+def judged(trail: Trail) -> Mapping[str, Sequence[Record]]:
+    """The decisions in which clusters were judged, by UID of the model."""
+    found: dict[str, list[Record]] = {}
+    for each in trail.decisions.values():
+        if each.body["candidates"]:
+            found.setdefault(uid_of(each), []).append(each)
+    return found
 
 
 def exceptions(trail: Trail, since: datetime, until: datetime | None = None) -> tuple[Value, ...]:

@@ -15,6 +15,7 @@ from domicile.audit.decisions import DECISION, VALUES
 from domicile.audit.laws import LAW
 from domicile.audit.ledger import OUTCOME
 from domicile.audit.names import is_name
+from domicile.audit.questions import Stay
 from domicile.audit.rules import Hold, Retention
 from domicile.audit.running import RUNNING
 from domicile.audit.trail import ODD, TERM, Record, Trail, odd, record
@@ -22,11 +23,10 @@ from domicile.audit.values import Values
 from domicile.evidence import ranges
 from domicile.evidence.dsse import Envelope
 from domicile.evidence.ranges import Ranges
-from domicile.evidence.records import ELSEWHERE, REMOVED, Place
+from domicile.evidence.records import ELSEWHERE, REMOVED, Place, is_digest
 
 _FOR_GOOD: Final = frozenset({LAW, REMOVED})
 _OF_MODELS: Final = frozenset({DECISION, OUTCOME, RUNNING})
-_DIGEST: Final = "sha256:"
 
 
 @dataclass
@@ -81,8 +81,9 @@ class Archive:
 
 def removable(archive: Archive, retention: Retention, now: datetime) -> Ranges:
     """The records that need not be kept any longer. Those that are withheld already are not among them."""
-    kept = set(_roots(archive, retention, now))
-    follows = _followed(archive)
+    stays, ran = questions.stays(archive.trail), _ran(archive.trail)
+    kept = {*_roots(archive, retention, now), *_in_force(archive.trail, retention, now, stays, ran)}
+    follows = _followed(archive, stays, ran)
     left = list(kept)
     while left:
         one = left.pop()
@@ -92,7 +93,11 @@ def removable(archive: Archive, retention: Retention, now: datetime) -> Ranges:
     return ranges.of(sequence for sequence in archive.times if sequence not in kept)
 
 
-def _followed(archive: Archive) -> Mapping[int, Sequence[int]]:
+_Ran = Mapping[tuple[str, str], Sequence[Record]]
+"""Records of nodes, by UID of the model and of the member."""
+
+
+def _followed(archive: Archive, stays: Iterable[Stay], ran: _Ran) -> Mapping[int, Sequence[int]]:
     """What has to be told of a decision, where that is: what came of it, and how a stay began and ended that it is of."""
     found: dict[int, list[int]] = {}
     for sequence, each in archive.records.items():
@@ -102,21 +107,20 @@ def _followed(archive: Archive) -> Mapping[int, Sequence[int]]:
     decided: dict[str, list[int]] = {}
     for each in archive.trail.decisions.values():
         decided.setdefault(questions.uid_of(each), []).append(each.sequence)
-    for stay in questions.stays(archive.trail):
+    for stay in stays:
         # Whatever is told of a time in which it was there tells that it was: then it has to tell from when until when.
         begin, end = stay.begun.sequence, None if stay.ended is None else stay.ended.sequence
         for sequence in decided.get(stay.uid, ()):
             if begin <= sequence and (end is None or sequence < end):
                 found.setdefault(sequence, []).extend([begin, *([] if end is None else [end])])
-    for there in _ran(archive.trail).values():
+    for there in ran.values():
         for each, after in pairwise(there):
             if each.body["nodes"]:
                 found.setdefault(each.sequence, []).append(after.sequence)
     return found
 
 
-def _ran(trail: Trail) -> Mapping[tuple[str, str], Sequence[Record]]:
-    """Records of nodes, by UID of the model and of the member."""
+def _ran(trail: Trail) -> _Ran:
     found: dict[tuple[str, str], list[Record]] = {}
     for each in trail.running:
         found.setdefault((each.body["uid"], each.body["cluster"][1]), []).append(each)
@@ -166,19 +170,14 @@ def _roots(archive: Archive, retention: Retention, now: datetime) -> Iterator[in
     yield from list(archive.times)[-1:]
     digests = {intent.decision for acts in trail.ledger.open.values() for intent in acts.values()}
     yield from (each.sequence for digest, each in trail.decisions.items() if digest in digests)
-    yield from _in_force(trail, retention, now)
 
 
-def _in_force(trail: Trail, retention: Retention, now: datetime) -> Iterator[int]:
+def _in_force(trail: Trail, retention: Retention, now: datetime, stays: Iterable[Stay], ran: _Ran) -> Iterator[int]:
     """What was in force when the time began that has to be kept, and what is now."""
-    judged: dict[str, list[Record]] = {}
-    for each in trail.decisions.values():
-        if each.body["candidates"]:
-            judged.setdefault(questions.uid_of(each), []).append(each)
-    ran = _ran(trail)
+    judged = questions.judged(trail)
     # What is known of nodes now is in the last record of each member.
     yield from (each[-1].sequence for (uid, _), each in ran.items() if uid in trail.ledger.running)
-    for stay in questions.stays(trail):
+    for stay in stays:
         begin = now - retention.kept_for(stay.model)
         if stay.until is not None and stay.until <= begin:
             continue
@@ -205,7 +204,7 @@ def _digests(value: Any) -> Iterator[str]:
     """All digests in a value, as keys or as values."""
     match value:
         case str():
-            if value.startswith(_DIGEST):
+            if is_digest(value):
                 yield value
         case Mapping():
             for key, each in cast("Mapping[str, Any]", value).items():

@@ -88,9 +88,14 @@ class Trail:
         """All values that were recorded."""
         return Values(self._values, self._elsewhere)
 
+    @property
+    def removals(self) -> tuple[Record, ...]:
+        """What says that records are kept no longer."""
+        return tuple(each for each in self.others if each.kind == REMOVED)
+
     def kept_since(self, model: str) -> datetime | None:
         """Since when all that was recorded about a model is there; None: since ever."""
-        return kept_since((each.body for each in self.others if each.kind == REMOVED), model)
+        return kept_since((each.body for each in self.removals), model)
 
     def take(self, envelope: Envelope, place: Place) -> None:
         """Go on by a record."""

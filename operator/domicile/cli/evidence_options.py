@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -49,16 +49,23 @@ def evidence_options(command: F) -> F:
     return command
 
 
+def by_region(given: Iterable[str], what: str) -> dict[str, str]:
+    """What is said of each region, as XX=WHAT. Raises click.BadParameter for what is not said so."""
+    found: dict[str, str] = {}
+    for each in given:
+        region, said = each.partition("=")[::2]
+        if not region or not said:
+            raise click.BadParameter(f"{each} is not XX={what}")
+        found[region] = said
+    return found
+
+
 def _regions(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> Mapping[str, str]:
     """By country."""
     from domicile.api.jurisdiction import COUNTRIES
 
     found = {name.removeprefix(_OF_REGION): where for name, where in os.environ.items() if name.startswith(_OF_REGION)}
-    for each in given:
-        region, where = each.partition("=")[::2]
-        if not where:
-            raise click.BadParameter(f"{each} is not XX=WHERE")
-        found[region] = where
+    found |= by_region(given, "WHERE")
     for region in found:
         if not re.fullmatch("[A-Z]{2}", region) or region not in COUNTRIES:
             raise click.BadParameter(f"{region} is no country of ISO 3166-1, such as SG")

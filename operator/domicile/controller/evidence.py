@@ -174,7 +174,8 @@ class Evidence:
 
     async def decided(self, plan: Plan, seen: Snapshot, now: datetime) -> Recorded:
         """Record a decision, and where the model's pods are now; nothing is recorded where that says nothing new. While it is known that nothing
-        can be, one that places nothing is let pass without a record. Raises NotRecorded where it cannot be recorded otherwise, also because another process leads."""
+        can be, one that places nothing is let pass without a record. Raises NotRecorded where it cannot be recorded otherwise, also because
+        another process leads."""
         uid = seen.ref.uid
         keys = [key for act in plan.acts if (key := audit.key_of(act)) is not None]
         standing = self._standing.get(uid)
@@ -203,8 +204,10 @@ class Evidence:
 
     async def _ran(self, seen: Snapshot) -> None:
         """Record where the model's pods are, without a decision. Where that cannot be done the next look does it."""
+        if self.unrecordable:
+            return
         bag = self._bag(seen.engine.law)
-        found = () if self.unrecordable else self._running(seen, bag)
+        found = self._running(seen, bag)
         if found:
             with contextlib.suppress(StoreDown):
                 await self._append([*audit.of_values(bag.values, bag.apart), *found])

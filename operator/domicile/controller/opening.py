@@ -11,7 +11,7 @@ from domicile.evidence import keyfile
 from domicile.evidence.findings import Read, Segment
 from domicile.evidence.homes import Files
 from domicile.evidence.keys import PublicKey, Signer
-from domicile.evidence.segments import NAME, Segments
+from domicile.evidence.segments import Segments, paths
 from domicile.evidence.storage import Home, Storage, StoreDown
 from domicile.evidence.store import Log, open_log
 from domicile.evidence.verifying import origin
@@ -44,10 +44,9 @@ class Directory:
 
     def known(self) -> tuple[str, int]:
         """UID of the hub whose log it is, and the term that it is in. Raises StoreDown where there is none."""
-        paths = sorted(path for path in self.path.glob("*") if NAME.fullmatch(path.name))
         try:
             # In files the term is that of the last record.
-            return _hub(Segment(path.name, path.read_bytes()) for path in paths), 0
+            return _hub(Segment(path.name, path.read_bytes()) for path in paths(self.path)), 0
         except OSError as error:
             raise StoreDown(f"the log in {self.path} cannot be read: {error}") from error
 

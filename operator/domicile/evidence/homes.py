@@ -9,11 +9,9 @@ from collections.abc import Collection, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from domicile.evidence import dsse
 from domicile.evidence.disk import replace, sync, write
-from domicile.evidence.dsse import Malformed
-from domicile.evidence.merkle import leaf
 from domicile.evidence.storage import StoreDown
+from domicile.evidence.withheld import leaf_of
 
 NAME: Final = "kept.jsonl"
 """Name of the file: an envelope a line."""
@@ -52,7 +50,7 @@ class Files:
         with self._told("written"):
             if not self._path.exists():
                 return
-            lines = [line for line in kept(self._path) if _hash(line) not in gone]
+            lines = [line for line in kept(self._path) if leaf_of(line) not in gone]
             replace(self._path, b"".join(b"%b\n" % line for line in lines))
 
     def kept(self) -> Iterator[bytes]:
@@ -76,11 +74,3 @@ def kept(path: Path) -> Iterator[bytes]:
     """The lines of such a file. Raises OSError."""
     with path.open("rb") as file:
         yield from filter(None, (line.rstrip(b"\n") for line in file))
-
-
-def _hash(line: bytes) -> bytes | None:
-    """What a record hashes to; None of what is none."""
-    try:
-        return leaf(dsse.parsed(line).signed)
-    except Malformed:
-        return None

@@ -36,17 +36,19 @@ def touch(those: Ranges, first: int, end: int) -> bool:
 
 
 def without(those: Ranges, others: Ranges) -> Ranges:
-    """Those that are not among the others."""
+    """Those that are not among the others. Each is looked at once: a log may have a range for every other record."""
     found: list[tuple[int, int]] = []
+    at = 0
     for first, end in those:
-        left = first
-        at = max(0, bisect_right(others, first, key=lambda each: each[0]) - 1)
-        for begin, stop in others[at:]:
-            if begin >= end:
-                break
+        while at < len(others) and others[at][1] <= first:
+            at += 1
+        left, look = first, at
+        while look < len(others) and others[look][0] < end:
+            begin, stop = others[look]
             if left < begin:
                 found.append((left, begin))
             left = max(left, stop)
+            look += 1
         if left < end:
             found.append((left, end))
     return tuple(found)

@@ -63,11 +63,11 @@ class Segments:
     def acknowledged(self) -> Iterator[Segment]:
         """All that was acknowledged: up to the last checkpoint."""
         with self._told("read"):
-            paths = sorted(path for path in self._directory.iterdir() if NAME.fullmatch(path.name))
-        for path in paths:
+            found = paths(self._directory)
+        for path in found:
             with self._told("read"):
                 content = path.read_bytes()
-            if path == paths[-1]:
+            if path == found[-1]:
                 self._path = path
                 self._end = acknowledged(content)
                 content, self._rest = content[: self._end], content[self._end :]
@@ -137,9 +137,8 @@ class Segments:
 
     def _files(self) -> Iterator[tuple[Path, int]]:
         """Each segment, and the first record after it that it cannot have."""
-        paths = sorted(path for path in self._directory.iterdir() if NAME.fullmatch(path.name))
-        ends = [*(int(path.stem) for path in paths[1:]), records.GREATEST]
-        return zip(paths, ends, strict=False)
+        found = paths(self._directory)
+        return zip(found, [*(int(path.stem) for path in found[1:]), records.GREATEST], strict=False)
 
     def _write_without(self, path: Path, gone: Ranges) -> None:
         content = path.read_bytes()
@@ -197,6 +196,11 @@ class Segments:
             with contextlib.suppress(OSError):
                 os.close(self._file)
             self._file = None
+
+
+def paths(directory: Path) -> list[Path]:
+    """The segments in a directory, in order. Raises OSError."""
+    return sorted(path for path in directory.iterdir() if NAME.fullmatch(path.name))
 
 
 def acknowledged(content: bytes) -> int:

@@ -61,8 +61,8 @@ def _by_leaf(homes: Iterable[Iterable[bytes]]) -> dict[bytes, list[bytes]]:
     """What is kept elsewhere, by what it hashes to. What cannot be read hashes to nothing, and is told as missing."""
     found: dict[bytes, list[bytes]] = {}
     for line in chain.from_iterable(homes):
-        with suppress(Malformed):
-            found.setdefault(leaf(dsse.parsed(line).signed), []).append(line)
+        if (hashed := withheld.leaf_of(line)) is not None:
+            found.setdefault(hashed, []).append(line)
     return found
 
 

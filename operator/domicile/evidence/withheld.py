@@ -113,6 +113,14 @@ def _hashed(line: bytes) -> Iterator[_Hashed]:
     yield _Hashed(sequence, leaf(envelope.signed), records.digest(envelope.payload), line)
 
 
+def leaf_of(line: bytes) -> bytes | None:
+    """What a record hashes to in the tree; None of a line that is none."""
+    try:
+        return leaf(dsse.parsed(line).signed)
+    except Malformed:
+        return None
+
+
 def _ended(run: list[_Hashed]) -> Iterator[bytes]:
     """The lines that stand for a run of withheld records. Each has to know the digest of its last record: a run is cut only where that is
     known."""

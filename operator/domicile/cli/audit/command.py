@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from domicile.cli.audit.removing import forget, prune
+from domicile.cli.evidence_options import by_region
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -98,13 +99,7 @@ def _log(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _regions(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> Mapping[str, Path]:
-    found: dict[str, Path] = {}
-    for each in given:
-        region, path = each.partition("=")[::2]
-        if not region or not path:
-            raise click.BadParameter(f"{each} is not XX=PATH")
-        found[region] = Path(path)
-    return found
+    return {region: Path(path) for region, path in by_region(given, "PATH").items()}
 
 
 _AT = click.option("--at", metavar="TIME", help="An RFC 3339 time.  [default: now]")

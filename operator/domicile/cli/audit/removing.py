@@ -17,15 +17,14 @@ if TYPE_CHECKING:
     from domicile.evidence.store import Log
 
 
+def _rules(what: str) -> "Callable[[Callable[..., None]], Callable[..., None]]":
+    exists = click.Path(path_type=Path, dir_okay=False, exists=True)
+    return click.option("--rules", "file", required=True, type=exists, help=what)
+
+
 @click.command()
 @evidence_options
-@click.option(
-    "--rules",
-    "file",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="File that rules how long records are kept, with the legal holds.",
-)
+@_rules("File that rules how long records are kept, with the legal holds.")
 @click.option("--dry-run", is_flag=True, help="Say what need not be kept any longer, and remove nothing.")
 def prune(file: Path, dry_run: bool, **where: Any) -> None:
     """Remove the records that need not be kept any longer. Stop the operator first.
@@ -51,13 +50,7 @@ def prune(file: Path, dry_run: bool, **where: Any) -> None:
 
 @click.command()
 @evidence_options
-@click.option(
-    "--rules",
-    "file",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="File with the legal holds, as for prune: what they are on keeps its names.",
-)
+@_rules("File with the legal holds, as for prune: what they are on keeps its names.")
 @click.option("--person", required=True, help="The name, as the API server stamped it.")
 @click.option("--reason", required=True, help="Why, for the record. It is kept: do not name the person in it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
@@ -78,10 +71,7 @@ def forget(file: Path, person: str, reason: str, dry_run: bool, **where: Any) ->
         raise Failure("the reason names the person, and is kept")
 
     async def remove(log: "Log", archive: "Archive") -> None:
-        try:
-            gone = naming(archive, person, holds)
-        except ValueError as error:
-            raise Failure(f"{error}") from error
+        gone = naming(archive, person, holds)
         click.echo(f"{_many(archive, gone)} of {len(log)} records have the name")
         await _removed(log, gone, {"why": "Erasure", "reason": reason, "at": moment(now)}, dry_run=dry_run)
 
@@ -89,10 +79,7 @@ def forget(file: Path, person: str, reason: str, dry_run: bool, **where: Any) ->
 
 
 async def _removed(log: "Log", gone: "Ranges", why: Mapping[str, Any], *, dry_run: bool) -> None:
-    if dry_run:
-        click.echo("nothing was removed")
-        return
-    if not gone:
+    if dry_run or not gone:
         click.echo("nothing was removed")
         return
     before = len(log)

@@ -13,7 +13,6 @@ from domicile.cli.audit.harmless import harmless
 from domicile.cli.audit.source import Looked
 from domicile.cli.table import table
 from domicile.evidence.base64text import encoded
-from domicile.evidence.records import REMOVED
 
 _SHORT = len("sha256:") + 12
 """Characters of a digest that tell it from others."""
@@ -26,7 +25,7 @@ def verified(looked: Looked) -> str:
         f"{looked.origin}: {report.size} records, of which {len(trail.decisions)} are decisions",
         f"root: {encoded(report.root) if report.root is not None else 'none, for what is missing or cannot be read'}",
         *(f"agrees with the checkpoint of {size} records in {where}" for where, size in report.witnessed),
-        *map(_removal, (each for each in trail.others if each.kind == REMOVED)),
+        *map(_removal, trail.removals),
         *(
             f"{count} records are kept in {home}: give them with --region {home}=PATH"
             for home, count in report.elsewhere

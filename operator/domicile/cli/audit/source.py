@@ -9,7 +9,7 @@ from domicile.cli.failure import Failure
 from domicile.evidence import homes, keyfile, keys, verifying
 from domicile.evidence.findings import Report, Segment, Witnessed
 from domicile.evidence.keys import PublicKey
-from domicile.evidence.segments import NAME, acknowledged
+from domicile.evidence.segments import acknowledged, paths
 from domicile.evidence.storage import StoreDown
 from domicile.evidence.verifying import verify
 
@@ -32,14 +32,14 @@ class Looked:
 
 
 def look(
-    paths: Iterable[Path],
+    logs: Iterable[Path],
     key_files: Iterable[Path],
     checkpoints: Iterable[Path],
     origin: str | None = None,
     regions: Mapping[str, Path] | None = None,
 ) -> Looked:
     """Read and verify a log. Raises Failure where there is nothing to read, or no key."""
-    segments = tuple(segment for path in paths for segment in _segments(path))
+    segments = tuple(segment for path in logs for segment in _segments(path))
     name = origin or verifying.origin(segments)
     if name is None:
         raise Failure("there is no record from which the name of the log could be told: give --origin")
@@ -61,7 +61,7 @@ def _apart(path: Path) -> tuple[bytes, ...]:
 
 def _segments(path: Path) -> list[Segment]:
     try:
-        files = sorted(each for each in path.iterdir() if NAME.fullmatch(each.name)) if path.is_dir() else [path]
+        files = paths(path) if path.is_dir() else [path]
         if not files:
             raise Failure(
                 f"{path} has no segments of a log: give the directory that --evidence names, or the files of an export"

@@ -7,10 +7,9 @@ from typing import Final, LiteralString
 import psycopg
 from psycopg import sql
 
-from domicile.evidence import dsse
-from domicile.evidence.merkle import leaf
 from domicile.evidence.postgres.connection import PATIENCE, Connection
 from domicile.evidence.storage import StoreDown
+from domicile.evidence.withheld import leaf_of
 
 SCHEMA: Final = "domicile_evidence_kept"
 _MAKE: Final[LiteralString] = """
@@ -30,7 +29,7 @@ class Table:
 
     def keep(self, lines: Sequence[bytes]) -> None:
         """Have them in the database. Raises StoreDown where that is not certain."""
-        rows = [(leaf(dsse.parsed(line).signed), line) for line in lines]
+        rows = [(leaf_of(line), line) for line in lines]
         with self._transaction() as connection:
             connection.cursor().executemany(
                 self._sql("INSERT INTO {table} (leaf, line) VALUES (%b, %b) ON CONFLICT DO NOTHING"), rows

@@ -55,11 +55,10 @@ def write(looked: Looked, scope: Scope, directory: Path, made: datetime, origin:
         _all(directory / KEYS, {name: keyfile.pem(key).encode() for name, key in keys.items()})
         _all(directory / CHECKPOINTS, {name: each.note.encode() for name, each in kept.items()})
         if looked.apart:
-            lines_of = {f"{region}.jsonl": lines for region, lines in looked.apart.items()}
-            _all(
-                directory / REGIONS,
-                {name: b"".join(b"%b\n" % line for line in each) for name, each in lines_of.items()},
-            )
+            there = {
+                f"{region}.jsonl": b"".join(b"%b\n" % line for line in kept) for region, kept in looked.apart.items()
+            }
+            _all(directory / REGIONS, there)
         _json(directory / "decisions.jsonl", lines.decisions(looked.trail, told.attested, scope))
         _json(directory / "stays.jsonl", lines.stays(told.stays, told.attested, scope))
         _json(directory / "lineage.jsonl", lines.lineage(lineage(looked.trail), told.attested, scope))
