@@ -19,6 +19,7 @@ from domicile.evidence.checkpoint import parsed
 from domicile.evidence.findings import Report, Segment, Witnessed
 from domicile.evidence.homes import Files
 from domicile.evidence.postgres import Postgres, Table
+from domicile.evidence.postgres.connection import Connection
 from domicile.evidence.ranges import Ranges
 from domicile.evidence.records import ELSEWHERE, Content, NotRecordable, Place
 from domicile.evidence.segments import Segments
@@ -516,6 +517,27 @@ def test_a_disk_that_is_full_there_is_told(tmp_path: Path, monkeypatch: pytest.M
 
 def _full(file: int) -> None:
     raise OSError(28, "full")
+
+
+async def test_who_writes_after_it_was_read_asks_for_a_server_that_can_be_written_to(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sorts = list[str]()
+    made = Connection.made.__func__
+
+    def noted(cls: type[Connection], conninfo: str, patience: float, sort: str = "read-write") -> Connection:
+        sorts.append(sort)
+        return made(cls, conninfo, patience, sort)
+
+    monkeypatch.setattr(Connection, "made", classmethod(noted))
+    with psycopg.connect(server.conninfo(), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE turned")
+        with contextlib.closing(Table(server.conninfo(dbname="turned"))) as table:
+            table.keep(written(1).lines[:1])
+            assert len(list(table.kept())) == 1
+            table.remove(())
+        admin.execute("DROP DATABASE turned WITH (FORCE)")
+    assert sorts == ["read-write", "any", "read-write"]
 
 
 def test_a_database_that_cannot_be_had_is_told() -> None:

@@ -43,7 +43,8 @@ class Table:
             )
 
     def kept(self) -> Iterator[bytes]:
-        """All lines, for who reads them and writes nothing. Raises StoreDown."""
+        """All lines, for who reads them and writes nothing, from a server that may be a standby. Raises StoreDown."""
+        self.close()
         after, page = b"", [(b"", b"")]
         while page:
             with self._transaction("any") as connection:
@@ -51,6 +52,7 @@ class Table:
                 page = connection.execute(query, (after, _PAGE), binary=True).fetchall()
             yield from (line for _, line in page)
             after = page[-1][0] if page else after
+        self.close()  # Who writes next needs a server that can be written to.
 
     def close(self) -> None:
         """Close the connection."""
