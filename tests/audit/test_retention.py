@@ -284,6 +284,18 @@ def test_what_is_open_stays() -> None:
     assert found.trail.ledger.open == log.trail.ledger.open != {}
 
 
+def test_what_is_open_stays_though_nothing_else_needs_it() -> None:
+    """It was to go from a member that is out of sight since, and is wanted there again."""
+    log = Chronicle()
+    state = log.passed(w.world())
+    state = log.passed(on_day(w.serving_on(state, "sg"), 1), times=2)
+    state = log.decided(on_day(replace(state, policies=(a.policy(everywhere=("DE",)),)), 10))
+    log.said(lambda body: body.update(acts=[], what=["Observed"]), on_day(state, 20))
+    found = left(log, keeping(1), 400)
+    assert [key[0] for acts in log.trail.ledger.open.values() for key in acts] == ["Withdraw"]
+    assert found.trail.ledger.open == log.trail.ledger.open
+
+
 ODD = {
     "values without any": Content(audit.VALUES, "Values", a.DIGEST, {}),
     "a decision of another version": Content(audit.DECISION, "SovereignModel/a/b", a.DIGEST, {"surprise": 1}),
